@@ -1,0 +1,146 @@
+"""Exchange + rubric -> findings with evidence, one yes/no check a call; scores are computed by `rubric`.
+
+The answer stands first in every prompt and the check last, so that the served model reads the answer once.
+A check that the model could not be asked about is `not assessed`, and a grade with such holes has no score.
+"""
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from simulator.errors import UnusableReplyError
+from simulator.interview import Exchange
+from simulator.models import Lane, Message, YesNo
+from simulator.prompts import Prompt, digest_of
+from simulator.rubric import Calibration, Check, Evidence, Finding, Grade, Rubric, ScoreRule, State, rate
+from simulator.transcript import Sentence, as_prompt, sentences
+
+MOST_EVIDENCE_TOKENS = 4
+LEAST_WORDS = 12
+"""An answer with fewer words than this says nothing that five dimensions could be read from."""
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+class Judge(Protocol):
+    """What the grader needs of a model; `ChatModel` is the real one, a scripted one serves the tests."""
+
+    name: str
+
+    def yes_no(self, messages: Sequence[Message], lane: Lane = ...) -> YesNo: ...
+
+    def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = ...) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One exchange laid out for the model: the messages that all its checks share, and its sentences."""
+
+    head: tuple[Message, ...]
+    body: str
+    sentences: tuple[Sentence, ...]
+
+    def asking(self, text: str) -> list[Message]:
+        return [*self.head, ("user", f"{self.body}\n\n{text}")]
+
+
+class Grader:
+    """Grades exchanges with one model, one rubric and one fitted rule."""
+
+    def __init__(self, prompts: Mapping[str, Prompt], rubric: Rubric, rule: ScoreRule, judge: Judge) -> None:
+        self.rubric = rubric
+        self._prompts = prompts
+        self._rule = rule
+        self._judge = judge
+
+    def read(self, exchange: Exchange) -> Reading:
+        """Lay the exchange out; the same exchange always gives the same text."""
+        numbered = sentences(exchange.turns)
+        body = self._prompts["interviewer/exchange"].render(
+            question=exchange.question.text, transcript=as_prompt(exchange.turns, numbered)
+        )
+        head: tuple[Message, ...] = (("system", self._prompts["interviewer/system"].render()),)
+        return Reading(head, body, tuple(numbered))
+
+    def find(self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True) -> Finding:
+        """The finding on one check. Raises nothing for a reply without yes or no: it is not assessed."""
+        asked = reading.asking(self._prompts["grader/check"].render(ask=check.ask))
+        try:
+            odds = self._judge.yes_no(asked, lane)
+        except UnusableReplyError as error:
+            return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
+        calibration = self._rule.calibrations.get(check.id, Calibration())
+        probability = _sigmoid(calibration.slope * odds.log_odds + calibration.offset)
+        if probability < calibration.threshold:
+            return Finding(check.id, State.NOT_MET, probability)
+        found = self._evidence(reading, check, lane) if evidence and not check.is_flag else ()
+        if evidence and not check.is_flag and not found:
+            return Finding(check.id, State.NOT_MET, probability, note="no sentence was found for it")
+        return Finding(check.id, State.MET, probability, found)
+
+    def grade(
+        self,
+        exchange: Exchange,
+        lane: Lane = Lane.BACKGROUND,
+        each: Callable[[int, int], None] = lambda done, of: None,
+    ) -> Grade:
+        """All findings and the ratings. `each` is told how many of the checks are done."""
+        started = time.monotonic()
+        reason = not_an_answer(exchange)
+        if reason:
+            lowest = {
+                check.id: Finding(check.id, State.NOT_MET, 0.0, note=reason) for check in self.rubric.checks
+            }
+            return Grade(lowest, {}, reason, self._provenance(started))
+        reading = self.read(exchange)
+        findings: dict[str, Finding] = {}
+        for number, check in enumerate(self.rubric.checks, 1):
+            findings[check.id] = self.find(reading, check, lane)
+            each(number, len(self.rubric.checks))
+        holes = [one.check for one in findings.values() if one.state is State.NOT_ASSESSED]
+        if holes:
+            reason = f"the model gave no usable verdict on {', '.join(holes)}"
+            return Grade(findings, {}, reason, self._provenance(started))
+        return Grade(findings, rate(self.rubric, self._rule, findings), "", self._provenance(started))
+
+    def _evidence(self, reading: Reading, check: Check, lane: Lane) -> tuple[Evidence, ...]:
+        asked = reading.asking(self._prompts["grader/evidence"].render(ask=check.ask))
+        try:
+            reply = self._judge.reply(asked, MOST_EVIDENCE_TOKENS, lane)
+        except UnusableReplyError:
+            return ()
+        number = _NUMBER.search(reply)
+        by_number = {sentence.number: sentence for sentence in reading.sentences}
+        sentence = by_number.get(int(number[0])) if number else None
+        return (sentence.evidence,) if sentence else ()
+
+    def _provenance(self, started: float) -> dict[str, str | float]:
+        names = ("interviewer/system", "interviewer/exchange", "grader/check", "grader/evidence")
+        return {
+            "model": self._judge.name,
+            "rubric": f"{self.rubric.id}@{self.rubric.digest}",
+            "prompts": digest_of(*(self._prompts[name].digest for name in names)),
+            "rule": f"{self._rule.model} {self._rule.fitted_on}".strip(),
+            "seconds": round(time.monotonic() - started, 2),
+        }
+
+
+def not_an_answer(exchange: Exchange) -> str:
+    """Why this can't be graded at all, or nothing: decided by code before any model call."""
+    words = [word.lower() for word in _WORD.findall(exchange.candidate_text)]
+    if len(words) < LEAST_WORDS:
+        return f"only {len(words)} words were said"
+    asked = {word.lower() for word in _WORD.findall(exchange.question.text)}
+    own = [word for word in words if word not in asked]
+    if len(set(own)) < LEAST_WORDS // 2:
+        return "it only repeats the question"
+    if len(set(words)) < len(words) / 8:
+        return "it says the same words again and again"
+    return ""
+
+
+def _sigmoid(value: float) -> float:
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

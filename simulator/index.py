@@ -1,0 +1,163 @@
+"""Passages in Chroma: built once, checked at start, searched with company and check filters.
+
+The folder is named by a digest of the passages and the embedding model, so a change of either is another
+index. Dense similarity, plus a small bonus for shared words (BM25 of SQLite's FTS5).
+"""
+
+import re
+import shutil
+import sqlite3
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chromadb
+from chromadb.config import Settings as ChromaSettings
+from chromadb.errors import ChromaError
+from filelock import FileLock
+from langchain_chroma import Chroma
+from langchain_core.embeddings import Embeddings
+
+from simulator.errors import StorageError
+from simulator.library import GENERAL, Passage
+from simulator.prompts import digest_of
+
+COLLECTION = "passages"
+LEXICAL_WEIGHT = 0.005
+"""What one unit of BM25 adds to a cosine similarity."""
+_CANDIDATES = 4
+_WORD = re.compile(r"[^\W_]+")
+_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found passage and its score: cosine similarity plus the lexical bonus."""
+
+    passage: Passage
+    score: float
+
+
+class PassageIndex:
+    """A searchable set of passages. Safe to call from several threads; one object a process."""
+
+    def __init__(
+        self, folder: Path, passages: Sequence[Passage], embeddings: Embeddings, model_id: str
+    ) -> None:
+        """Open the index of exactly these passages under `folder`, building it where it is missing or
+        damaged. Raises StorageError when the disk does not take it."""
+        self.passages = {passage.id: passage for passage in passages}
+        self._embeddings = embeddings
+        self._lexical = _Lexical(passages)
+        digest = digest_of(model_id, *(repr(passage) for passage in passages))
+        self.path = folder / digest
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "build.lock"):
+                self._store = self._opened() or self._built()
+                _remove_old(folder, self.path)
+        except (OSError, ChromaError, sqlite3.Error) as error:
+            raise StorageError(
+                f"The passage index could not be built in {folder}: {error}.", "Free some space there."
+            ) from error
+
+    def search(
+        self, text: str, company: str, k: int = 5, *, check: str = "", kind: str = "", question_kind: str = ""
+    ) -> list[Hit]:
+        """The `k` best passages for this company and the general ones, best first.
+
+        `check` and `kind` narrow to passages of one check and of one kind; a passage of another company
+        is never returned.
+        """
+        if not text.strip() or k < 1:
+            return []
+        where = _where(company, check, kind, question_kind)
+        found = self._store.similarity_search_with_score(text, k=max(_CANDIDATES * k, 20), filter=where)
+        bonus = self._lexical.scores(text)
+        hits = [
+            Hit(self.passages[doc.metadata["id"]], 1 - distance + LEXICAL_WEIGHT * bonus.get(doc.metadata["id"], 0.0))
+            for doc, distance in found
+        ]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[:k]
+
+    def _client(self) -> Chroma:
+        client = chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
+        return Chroma(
+            collection_name=COLLECTION,
+            embedding_function=self._embeddings,
+            client=client,
+            collection_configuration={"hnsw": {"space": "cosine"}},
+        )
+
+    def _opened(self) -> Chroma | None:
+        """The store if it is whole: finished, every passage there, and known passages found again."""
+        if not (self.path / "complete").is_file():
+            return None
+        try:
+            store = self._client()
+            if set(store.get(include=[])["ids"]) != set(self.passages):
+                return None
+            for passage in list(self.passages.values())[:: max(1, len(self.passages) // 8)]:
+                found = store.similarity_search_with_score(passage.text, k=3)
+                if all(distance > 0.05 for _, distance in found):
+                    return None
+        except (ChromaError, sqlite3.Error, ValueError, KeyError):
+            return None
+        return store
+
+    def _built(self) -> Chroma:
+        chromadb.api.client.SharedSystemClient.clear_system_cache()
+        shutil.rmtree(self.path, ignore_errors=True)
+        store = self._client()
+        passages = list(self.passages.values())
+        for at in range(0, len(passages), _BATCH):
+            batch = passages[at : at + _BATCH]
+            store.add_texts(
+                [passage.text for passage in batch],
+                [passage.metadata | {"id": passage.id} for passage in batch],
+                ids=[passage.id for passage in batch],
+            )
+        (self.path / "complete").touch()
+        return store
+
+
+def _where(company: str, check: str, kind: str, question_kind: str) -> dict[str, Any]:
+    conditions: list[dict[str, Any]] = [{"company": {"$in": sorted({company, GENERAL})}}]
+    if check:
+        conditions.append({"check": check})
+    if kind:
+        conditions.append({"kind": kind})
+    if question_kind:
+        conditions.append({"question_kind": {"$in": [question_kind, "both"]}})
+    return conditions[0] if len(conditions) == 1 else {"$and": conditions}
+
+
+def _remove_old(folder: Path, current: Path) -> None:
+    """Keep the two newest others: a process that has not noticed the change may still read one."""
+    others = [other for other in folder.iterdir() if other.is_dir() and other != current]
+    for old in sorted(others, key=lambda other: -other.stat().st_mtime)[2:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class _Lexical:
+    """BM25 over the same passages, in memory."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(":memory:", check_same_thread=False)
+        self._database.execute("CREATE VIRTUAL TABLE words USING fts5(id UNINDEXED, text, tokenize='porter')")
+        self._database.executemany("INSERT INTO words VALUES (?, ?)", [(p.id, p.text) for p in passages])
+
+    def scores(self, text: str) -> dict[str, float]:
+        """BM25 by passage id, higher is better; at most the 200 best."""
+        words = sorted({word.lower() for word in _WORD.findall(text)})[:200]
+        if not words:
+            return {}
+        query = " OR ".join(f'"{word}"' for word in words)
+        with self._lock:
+            rows = self._database.execute(
+                "SELECT id, -bm25(words) FROM words WHERE words MATCH ? ORDER BY 2 DESC LIMIT 200", (query,)
+            ).fetchall()
+        return dict(rows)

@@ -1,0 +1,276 @@
+"""Reads prompts/ and knowledge/ once, cross-checks every name and lists all faults at once.
+
+A new company, question, probe or rubric is a file; no Python changes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simulator import markdown
+from simulator.errors import ContentError
+from simulator.interview import Question
+from simulator.prompts import Prompt, clean, digest_of, prompt_from
+from simulator.rubric import DIMENSIONS, Cap, Check, Rubric
+
+GENERAL = "general"
+DEPTHS = ("opening", "pressing", "challenging")
+KINDS = ("story", "case", "both")
+PROVENANCES = (
+    "company-published",
+    "several guides",
+    "guide claim, unsourced",
+    "contradicted",
+    "own judgement",
+    "user guide",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrievable text. `text` is what is embedded and shown; `ask` is a probe's own wording."""
+
+    id: str
+    kind: str
+    text: str
+    company: str = GENERAL
+    topic: str = ""
+    question_kind: str = "both"
+    check: str = ""
+    depth: str = ""
+    provenance: str = "own judgement"
+    ask: str = ""
+    guide: str = ""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        names = ("kind", "company", "topic", "question_kind", "check", "depth", "provenance", "ask", "guide")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a company's round, in minutes, with where that figure comes from."""
+
+    name: str
+    minutes: float
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company's round and lens; its claims are passages."""
+
+    id: str
+    name: str
+    bar: float
+    questions: int
+    minutes: float
+    segments: tuple[Segment, ...]
+    lens: Mapping[str, float]
+    probe_weights: Mapping[str, float]
+    principles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """The interviewer of one company: how they talk, and the lines that are said as they stand."""
+
+    company: str
+    interviewer: str
+    manner: str
+    greeting: str
+    next_lines: tuple[str, ...]
+    closing: str
+    listens: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """All content of one folder, cross-checked."""
+
+    companies: Mapping[str, Company]
+    personas: Mapping[str, Persona]
+    questions: tuple[Question, ...]
+    passages: tuple[Passage, ...]
+    prompts: Mapping[str, Prompt]
+    rubrics: Mapping[str, Rubric]
+    digest: str = field(default="")
+
+    def company(self, company_id: str) -> Company:
+        """Raises ContentError for a company that no file describes."""
+        if company_id not in self.companies:
+            known = ", ".join(sorted(self.companies))
+            raise ContentError(f"There is no company called {company_id!r}.", f"Choose one of: {known}.")
+        return self.companies[company_id]
+
+    def questions_for(self, company_id: str, kind: str = "story") -> list[Question]:
+        return [q for q in self.questions if q.kind == kind and q.company in (GENERAL, company_id)]
+
+
+class _Faults:
+    """Collects what is wrong so that one run tells all of it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, path: Path, fault: str) -> None:
+        self.lines.append(f"{path.parent.name}/{path.name}: {fault}")
+
+    def known(self, path: Path, what: str, value: str, allowed: Iterable[str]) -> None:
+        if value not in allowed:
+            self.add(path, f"{what} {value!r} is not one of {', '.join(sorted(allowed))}")
+
+
+def load_library(folder: Path) -> Library:
+    """Read `folder`/prompts and `folder`/knowledge. Raises ContentError listing every fault found."""
+    faults = _Faults()
+    knowledge = [markdown.parse(path) for path in sorted((folder / "knowledge").rglob("*.md"))]
+    prompt_files = [markdown.parse(path) for path in sorted((folder / "prompts").rglob("*.md"))]
+    rubrics = {d.front["id"]: _rubric(d, faults) for d in prompt_files if d.path.parent.name == "rubrics"}
+    personas = [_persona(d) for d in prompt_files if d.path.parent.name == "personas"]
+    prompts = [prompt_from(d) for d in prompt_files if d.path.parent.name not in ("rubrics", "personas")]
+    companies = {
+        str(d.front["company"]): _company(d, faults) for d in knowledge if d.front.get("kind") == "company"
+    }
+    check_ids = {check.id for rubric in rubrics.values() for check in rubric.checks}
+    owners = {*companies, GENERAL}
+    passages, questions = [], []
+    for document in knowledge:
+        for section in document.sections:
+            passage = _passage(document, section)
+            passages.append(passage)
+            faults.known(document.path, f"{section.slug}: company", passage.company, owners)
+            faults.known(document.path, f"{section.slug}: kind of question", passage.question_kind, KINDS)
+            faults.known(document.path, f"{section.slug}: provenance", passage.provenance, PROVENANCES)
+            if passage.kind == "probe":
+                faults.known(document.path, f"{section.slug}: check", passage.check, check_ids)
+                faults.known(document.path, f"{section.slug}: depth", passage.depth, DEPTHS)
+                if not passage.ask:
+                    faults.add(document.path, f"{section.slug} has no `- ask:` line")
+            if passage.kind == "question":
+                question = _question(passage, section)
+                questions.append(question)
+                for check in question.invites:
+                    faults.known(document.path, f"{section.slug}: invites", check, check_ids)
+    _unique(faults, folder, [passage.id for passage in passages])
+    for company in companies.keys() - {persona.company for persona in personas}:
+        faults.lines.append(f"prompts/personas: {company} has no persona")
+    if not companies or not questions or not rubrics:
+        faults.lines.append(f"{folder} holds {len(companies)} companies, {len(questions)} questions")
+    if faults.lines:
+        raise ContentError("The content files have faults:\n- " + "\n- ".join(faults.lines), "Correct them.")
+    return Library(
+        companies,
+        {persona.company: persona for persona in personas},
+        tuple(questions),
+        tuple(passages),
+        {prompt.id: prompt for prompt in prompts},
+        rubrics,
+        digest_of(*(repr(passage) for passage in passages)),
+    )
+
+
+def _unique(faults: _Faults, folder: Path, ids: list[str]) -> None:
+    for repeated in sorted({one for one in ids if ids.count(one) > 1}):
+        faults.lines.append(f"{folder.name}/knowledge: the passage {repeated} is there twice")
+
+
+def _passage(document: markdown.Document, section: markdown.Section) -> Passage:
+    def value(key: str, default: str = "") -> str:
+        return section.one(key, str(document.front.get(key, default)))
+
+    shown = [section.one("ask"), section.one("when"), section.one("listen"), section.text]
+    return Passage(
+        id=f"{document.path.parent.name}/{document.path.stem}/{section.slug}",
+        kind=str(document.front.get("kind", "guide")),
+        text=clean("\n".join(part for part in shown if part)),
+        company=value("company", GENERAL),
+        topic=value("topic"),
+        question_kind=value("question_kind", "both"),
+        check=value("check"),
+        depth=value("depth"),
+        provenance=value("provenance", "own judgement"),
+        ask=section.one("ask"),
+    )
+
+
+def _question(passage: Passage, section: markdown.Section) -> Question:
+    invites = tuple(check.strip() for check in section.one("invites").split(",") if check.strip())
+    return Question(
+        id=passage.id.removeprefix("questions/"),
+        text=section.text,
+        kind=passage.question_kind,
+        company=passage.company,
+        topic=passage.topic,
+        invites=invites,
+        weight=float(section.one("weight", "1.0")),
+        provenance=passage.provenance,
+    )
+
+
+def _company(document: markdown.Document, faults: _Faults) -> Company:
+    front: dict[str, Any] = document.front
+    plan, lens = front.get("round") or {}, front.get("lens") or {}
+    faults.known(document.path, "lens", ",".join(sorted(lens)), [",".join(sorted(DIMENSIONS))])
+    return Company(
+        id=str(front["company"]),
+        name=str(front.get("name", front["company"])),
+        bar=float(front.get("bar", 3.0)),
+        questions=int(plan.get("questions", 2)),
+        minutes=float(plan.get("minutes", 45)),
+        segments=tuple(
+            Segment(s["name"], float(s["minutes"]), s["provenance"]) for s in plan.get("segments", ())
+        ),
+        lens={name: float(entry["weight"]) for name, entry in lens.items()},
+        probe_weights={check: float(weight) for check, weight in (front.get("probe_weights") or {}).items()},
+        principles=tuple(front.get("principles") or ()),
+    )
+
+
+def _persona(document: markdown.Document) -> Persona:
+    def text(slug: str) -> str:
+        return document.section(slug).text
+
+    lines = [line.removeprefix("- ").strip() for line in text("next").splitlines() if line.strip()]
+    return Persona(
+        company=str(document.front["company"]),
+        interviewer=str(document.front["interviewer"]),
+        manner=text("manner"),
+        greeting=text("greeting"),
+        next_lines=tuple(lines),
+        closing=text("closing").removeprefix("- "),
+        listens=text("listens"),
+        digest=digest_of(*(section.text for section in document.sections)),
+    )
+
+
+def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
+    checks = []
+    for section in document.sections:
+        check = Check(
+            id=section.slug,
+            name=section.one("name"),
+            ask=section.one("ask"),
+            dimension=section.one("dimension"),
+            missing=section.one("missing"),
+            advice=section.one("advice"),
+            value=float(section.one("value", "1.0")),
+        )
+        if not check.ask or not check.name:
+            faults.add(document.path, f"{section.slug} needs `- name:` and `- ask:`")
+        checks.append(check)
+    caps = tuple(
+        Cap(str(cap["flag"]), str(cap["dimension"]), int(cap["highest"]))
+        for cap in document.front.get("caps") or ()
+    )
+    texts = [f"{check.id}|{check.ask}" for check in checks]
+    return Rubric(
+        str(document.front["id"]),
+        digest_of(*texts, repr(caps)),
+        tuple(checks),
+        caps,
+        float(document.front.get("bar", 3.0)),
+    )

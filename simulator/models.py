@@ -1,0 +1,340 @@
+"""The one door to chat models: LangChain's clients, one retry policy, one total deadline, one error map.
+
+Whatever stands behind it (the embedded server, an OpenAI-compatible address, another provider), the rest
+of the program sees `ChatModel` and the errors of `simulator.errors`. Knows no prompt and no rubric.
+"""
+
+import json
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import openai
+import tenacity
+
+from simulator import local_model
+from simulator.errors import (
+    ConfigurationError,
+    ModelRefusedError,
+    ModelUnavailableError,
+    SimulatorError,
+    UnusableReplyError,
+)
+from simulator.settings import EMBEDDED, Settings
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+MOST_ATTEMPTS = 5
+TOP_LOGPROBS = 20
+LEAST_YES_NO_MASS = 0.2
+LONGEST_RETRY_AFTER_SECONDS = 60.0
+
+Message = tuple[str, str]
+"""A role (`system`, `user`, `assistant`) and its text."""
+T = TypeVar("T")
+
+
+class Lane(IntEnum):
+    """Who waits for a call. The numbers are the slots of the embedded server, so prefixes stay cached."""
+
+    LIVE = 0
+    BACKGROUND = 1
+
+
+class _BusyError(ModelUnavailableError):
+    """Worth another try: overload, a dropped connection. `wait_seconds` is what the server asked for."""
+
+    def __init__(self, problem: str, wait_seconds: float = 0.0) -> None:
+        super().__init__(problem, "Try again in a moment.")
+        self.wait_seconds = wait_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """The model's answer to a yes/no question, before calibration: log-odds of yes, and the probability
+    mass that fell on either word at all (low means that it wanted to say something else)."""
+
+    log_odds: float
+    mass: float
+
+
+class Gate:
+    """Lets background calls wait while someone is waiting for a live reply."""
+
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._live = 0
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        with self._free:
+            self._live += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self._live -= 1
+                self._free.notify_all()
+
+    def wait(self, lane: Lane) -> None:
+        if lane is Lane.BACKGROUND:
+            with self._free:
+                self._free.wait_for(lambda: self._live == 0)
+
+
+class ChatModel:
+    """A chat model behind one address. Every method ends within `timeout_seconds`, retries included."""
+
+    def __init__(
+        self,
+        chat: "BaseChatModel",
+        name: str,
+        timeout_seconds: float,
+        *,
+        host: str = "",
+        endpoint: local_model.Endpoint | None = None,
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.gate = Gate()
+        self._chat = chat
+        self._timeout_seconds = timeout_seconds
+        self._endpoint = endpoint
+
+    @property
+    def process_id(self) -> int | None:
+        """The embedded server's process, None for another endpoint."""
+        return self._endpoint.process.pid if self._endpoint else None
+
+    def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> str:
+        """The whole reply. Raises UnusableReplyError when it is empty or was cut at `max_tokens`."""
+        message = self._call(lambda: self._chat.invoke(list(messages), **self._options(max_tokens, lane)), lane)
+        return _checked_text(_text(message), message.response_metadata, message.additional_kwargs)
+
+    def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
+        """The reply in pieces. A stream that ends without a finish raises: its text is not final."""
+        deadline = time.monotonic() + self._timeout_seconds
+        pieces: queue.Queue[Any] = queue.Queue()
+        stop = threading.Event()
+
+        def pump() -> None:
+            try:
+                for chunk in self._chat.stream(list(messages), **self._options(max_tokens, lane)):
+                    pieces.put(chunk)
+                    if stop.is_set():
+                        return
+                pieces.put(None)
+            except BaseException as error:  # handed over to the consumer, which maps it
+                pieces.put(error)
+
+        threading.Thread(target=pump, daemon=True).start()
+        finish = ""
+        try:
+            while (chunk := self._next(pieces, deadline)) is not None:
+                finish = chunk.response_metadata.get("finish_reason") or finish
+                finish = chunk.response_metadata.get("stop_reason") or finish
+                if text := _text(chunk):
+                    yield text
+        finally:
+            stop.set()
+        if finish in ("content_filter", "refusal"):
+            raise ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
+        if not finish:
+            raise ModelUnavailableError("The model's reply broke off.", "It is asked again.")
+
+    def _next(self, pieces: "queue.Queue[Any]", deadline: float) -> Any:
+        try:
+            got = pieces.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise self._too_late() from None
+        if isinstance(got, BaseException):
+            raise _mapped(got, self.name) from got
+        return got
+
+    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.LIVE) -> YesNo:
+        """Log-odds of yes from the first token's log-probabilities.
+
+        Raises ConfigurationError when the endpoint gives none, and UnusableReplyError when neither word
+        carries at least a fifth of the probability: nothing is guessed from prose.
+        """
+        options = self._options(1, lane) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        message = self._call(lambda: self._chat.invoke(list(messages), **options), lane)
+        content = (message.response_metadata.get("logprobs") or {}).get("content")
+        if not content:
+            raise ConfigurationError(
+                f"{self.name} gives no log-probabilities, which grading needs.",
+                "Use the embedded model or an endpoint that returns `logprobs`.",
+            )
+        yes = no = 0.0
+        for candidate in content[0].get("top_logprobs") or ():
+            word = candidate["token"].strip().strip('."*').lower()
+            if word == "yes":
+                yes += math.exp(candidate["logprob"])
+            elif word == "no":
+                no += math.exp(candidate["logprob"])
+        if yes + no < LEAST_YES_NO_MASS:
+            raise UnusableReplyError(f"{self.name} answered a yes/no check with neither word.")
+        floor = 1e-6
+        return YesNo(math.log(max(yes, floor)) - math.log(max(no, floor)), yes + no)
+
+    def close(self) -> None:
+        """End the embedded server if this model owns one."""
+        if self._endpoint:
+            self._endpoint.stop()
+
+    def _options(self, max_tokens: int, lane: Lane) -> dict[str, Any]:
+        options: dict[str, Any] = {"max_tokens": max_tokens}
+        if self._endpoint:
+            options["extra_body"] = {"id_slot": int(lane), "cache_prompt": True}
+        return options
+
+    def _call(self, call: Callable[[], T], lane: Lane) -> T:
+        """One call with the one retry policy, inside one total deadline that also ends a dripping reply."""
+        deadline = time.monotonic() + self._timeout_seconds
+
+        def attempt() -> T:
+            self.gate.wait(lane)
+            result: queue.Queue[Any] = queue.Queue()
+
+            def run() -> None:
+                try:
+                    result.put((call(), None))
+                except BaseException as error:  # handed over to the caller's thread, which maps it
+                    result.put((None, error))
+
+            threading.Thread(target=run, daemon=True).start()
+            try:
+                value, error = result.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise self._too_late() from None
+            if error is not None:
+                raise _mapped(error, self.name) from error
+            return value  # type: ignore[no-any-return]  # what `call` returned, through the queue
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            failure = state.outcome.exception() if state.outcome else None
+            asked = getattr(failure, "wait_seconds", 0.0)
+            return max(asked, tenacity.wait_random_exponential(multiplier=0.5, max=8)(state))
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            pause = state.upcoming_sleep
+            return state.attempt_number >= MOST_ATTEMPTS or time.monotonic() + pause >= deadline
+
+        policy = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_BusyError), wait=wait, stop=stop, reraise=True
+        )
+        return policy(attempt)
+
+    def _too_late(self) -> ModelUnavailableError:
+        return ModelUnavailableError(
+            f"{self.name} did not finish within {self._timeout_seconds:g} seconds.",
+            "Try again, or raise SIMULATOR_CALL_TIMEOUT_SECONDS.",
+        )
+
+
+def _text(message: Any) -> str:
+    return message.text if isinstance(message.text, str) else str(message.content)
+
+
+def _checked_text(text: str, metadata: dict[str, Any], extra: dict[str, Any]) -> str:
+    finish = metadata.get("finish_reason") or metadata.get("stop_reason")
+    if extra.get("refusal") or finish in ("content_filter", "refusal"):
+        raise ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
+    if finish in ("length", "max_tokens"):
+        raise UnusableReplyError("The model's reply was cut at its length limit.")
+    if not finish or not text.strip():
+        raise UnusableReplyError("The model's reply was empty or broke off.")
+    return text
+
+
+def _mapped(error: BaseException, name: str) -> BaseException:
+    """The one map from what the clients raise to the errors of this program."""
+    if isinstance(error, SimulatorError):
+        return error
+    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+        return ConfigurationError(f"{name} refused the key.", "Check SIMULATOR_API_KEY.")
+    if isinstance(error, openai.NotFoundError):
+        return ConfigurationError(
+            f"{name} is not known at that address.", "Check SIMULATOR_MODEL and SIMULATOR_BASE_URL."
+        )
+    if isinstance(error, openai.RateLimitError | openai.InternalServerError):
+        asked = _retry_after(error)
+        if asked > LONGEST_RETRY_AFTER_SECONDS:
+            return ModelUnavailableError(f"{name} asks to wait {asked:g} seconds.", "Try again later.")
+        return _BusyError(f"{name} is overloaded (status {error.status_code}).", asked)
+    if isinstance(error, openai.APITimeoutError):
+        return ModelUnavailableError(f"{name} did not answer in time.", "Try again.")
+    if isinstance(error, openai.APIConnectionError):
+        return _BusyError(f"{name} cannot be reached, or the connection broke.")
+    if isinstance(error, openai.BadRequestError):
+        told = str(error.message)[:200]
+        return UnusableReplyError(f"{name} refused the request: {told}.", "Check the model's context size.")
+    if isinstance(error, openai.APIError | json.JSONDecodeError | IndexError | KeyError | TypeError | ValueError):
+        return UnusableReplyError(f"{name} sent something that is not a reply ({type(error).__name__}).")
+    if isinstance(error, Exception):  # another provider's client, whose error classes aren't known here
+        return ModelUnavailableError(f"{name} failed with {type(error).__name__}.", "Try again.")
+    return error
+
+
+def _retry_after(error: openai.APIStatusError) -> float:
+    try:
+        return float(error.response.headers.get("retry-after", "0"))
+    except ValueError:
+        return 0.0
+
+
+def open_model(settings: Settings) -> ChatModel:
+    """Make the model that the settings name; starts the embedded server where that is the one."""
+    if settings.model == EMBEDDED and not settings.base_url:
+        weights = local_model.checked_weights(settings.cache_dir, settings.model_file)
+        endpoint = local_model.serve(
+            weights, settings.context_tokens, settings.threads, settings.cache_dir / "logs" / "model.log"
+        )
+        chat = _openai_compatible("embedded", endpoint.base_url, endpoint.key, settings.call_timeout_seconds)
+        return ChatModel(chat, weights.stem, settings.call_timeout_seconds, host="", endpoint=endpoint)
+    key = settings.api_key.get_secret_value()
+    if settings.base_url:
+        if settings.model == EMBEDDED:
+            raise ConfigurationError("SIMULATOR_BASE_URL is set without SIMULATOR_MODEL.", "Name the model too.")
+        host = urlsplit(settings.base_url).hostname or settings.base_url
+        chat = _openai_compatible(settings.model, settings.base_url, key or "none", settings.call_timeout_seconds)
+        return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host)
+    return _any_provider(settings, key)
+
+
+def _openai_compatible(model: str, base_url: str, key: str, timeout_seconds: float) -> "BaseChatModel":
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
+        model=model,
+        base_url=base_url,
+        api_key=key,  # type: ignore[arg-type]  # a plain string is accepted and wrapped
+        max_retries=0,
+        timeout=timeout_seconds,
+        temperature=0.0,
+        seed=0,
+    )
+
+
+def _any_provider(settings: Settings, key: str) -> ChatModel:
+    from langchain.chat_models import init_chat_model
+
+    options: dict[str, Any] = {"temperature": 0.0, "max_retries": 0, "timeout": settings.call_timeout_seconds}
+    if key:
+        options["api_key"] = key
+    try:
+        chat = init_chat_model(settings.model, **options)
+    except (ImportError, ValueError, openai.OpenAIError) as error:
+        told = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"SIMULATOR_MODEL={settings.model} cannot be used: {told}", "Install the provider or set its key."
+        ) from error
+    return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=settings.model.split(":")[0])

@@ -1,0 +1,57 @@
+"""One frozen settings object, made once from the environment and an optional `.env` file."""
+
+from pathlib import Path
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from simulator.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+EMBEDDED = "embedded"
+
+
+class Settings(BaseSettings):
+    """All that can be set, as `SIMULATOR_<NAME>`; the defaults need no key and no network."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATOR_", env_file=".env", frozen=True, extra="ignore")
+
+    model: str = EMBEDDED
+    """`embedded`, `provider:name` for LangChain, or a plain name when `base_url` is set."""
+    base_url: str = ""
+    """Address of an OpenAI-compatible server, ending in /v1."""
+    api_key: SecretStr = SecretStr("")
+    model_file: Path | None = None
+    """Another GGUF file for the embedded server."""
+    embeddings: str = EMBEDDED
+    """`embedded` or `openai:name`."""
+    data_dir: Path = Field(default_factory=lambda: user_data_path("interview-simulator"))
+    cache_dir: Path = Field(default_factory=lambda: user_cache_path("interview-simulator"))
+    content_dir: Path = ROOT
+    """Folder that holds prompts/ and knowledge/."""
+    call_timeout_seconds: float = Field(default=120, gt=0)
+    """Total deadline of one model call, retries included."""
+    context_tokens: int = Field(default=16_384, ge=2_048)
+    """Context window of the embedded server, shared by its two slots."""
+    threads: int | None = None
+    """Threads of the embedded server; by default one a core."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        # A password inside the address would end up in the client's debug log.
+        if "@" in value.split("//")[-1].split("/")[0]:
+            raise ValueError("must not contain a password; put it into SIMULATOR_API_KEY")
+        return value
+
+
+def load_settings() -> Settings:
+    """Read the settings once. Raises ConfigurationError naming each variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"SIMULATOR_{str(fault['loc'][0]).upper()} {fault['msg'].lower()}" for fault in error.errors()
+        )
+        raise ConfigurationError(f"These settings are not usable: {faults}.", "Correct or unset them.") from None

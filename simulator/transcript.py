@@ -1,0 +1,90 @@
+"""The candidate's words cut into numbered sentences, and laid out for a prompt.
+
+Evidence is a sentence number that is looked up here, so every quote is verbatim and located by construction.
+Pure: knows no model and no rubric.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simulator.interview import Role, Turn
+from simulator.prompts import fenced
+from simulator.rubric import Evidence
+
+LONGEST_SENTENCE_WORDS = 40
+_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)|\n+")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|Mr|Ms|Dr|no|etc)|\b[A-Z])\.$")
+_JOINT = re.compile(r"(?<=[,;:])\s+|\s+(?=(?:and|but|so|because|then)\s)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Sentence `number` (from 1 over all candidate turns): characters [start, end) of turn `turn`."""
+
+    number: int
+    turn: int
+    start: int
+    end: int
+    text: str
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.turn, self.start, self.end, self.text)
+
+
+def sentences(turns: Sequence[Turn]) -> list[Sentence]:
+    """All sentences of the candidate, numbered; a run-on is cut at its joints."""
+    found: list[Sentence] = []
+    for index, turn in enumerate(turns):
+        if turn.role is not Role.CANDIDATE:
+            continue
+        for start, end in _spans(turn.text):
+            found.append(Sentence(len(found) + 1, index, start, end, turn.text[start:end]))
+    return found
+
+
+def as_prompt(turns: Sequence[Turn], numbered: Sequence[Sentence]) -> str:
+    """The exchange as prompt text: every candidate turn fenced as data with its sentences numbered."""
+    blocks = []
+    for index, turn in enumerate(turns):
+        if turn.role is Role.INTERVIEWER:
+            blocks.append(f"Interviewer: {turn.text}")
+            continue
+        lines = [
+            f"[{one.number}] {' '.join(one.text.split())}" for one in numbered if one.turn == index
+        ]
+        blocks.append(fenced("candidate", "\n".join(lines)))
+    return "\n".join(blocks)
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    cuts, start = [], 0
+    for match in _END.finditer(text):
+        if "\n" in match[0] or not _ABBREVIATION.search(text[start : match.start()]):
+            cuts.append((start, match.start()))
+            start = match.end()
+    cuts.append((start, len(text)))
+    pieces = [piece for cut in cuts for piece in _shortened(text, *cut)]
+    return [trimmed for piece in pieces if (trimmed := _trimmed(text, *piece))[0] < trimmed[1]]
+
+
+def _shortened(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    words = len(text[start:end].split())
+    if words <= LONGEST_SENTENCE_WORDS:
+        return [(start, end)]
+    joints = [match.start() + start for match in _JOINT.finditer(text[start:end])]
+    if not joints:
+        joints = [match.start() + start for match in re.finditer(r"\s+", text[start:end])]
+    middle = min(joints, key=lambda joint: abs(joint - (start + end) / 2), default=end)
+    if not start < middle < end:
+        return [(start, end)]
+    return _shortened(text, start, middle) + _shortened(text, middle, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
