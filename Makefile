@@ -1,0 +1,49 @@
+# Everything lives in .venv and in the user's cache; nothing else on the machine is touched (but see `browser`).
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# Compiled imports make every start seconds faster; some systems switch them off.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run setup test bench lint evals-fit browser clean
+
+run: setup  ## Set up what is missing, then serve the page.
+	@echo "Open http://127.0.0.1:$(PORT)"
+	@$(BIN)/simulator serve --port $(PORT)
+
+setup: $(VENV)/.installed  ## Virtual environment, pinned dependencies, model file.
+	@$(BIN)/simulator model fetch
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "Setting up $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements-dev.lock
+	@touch $@
+
+browser:  # The tests drive a real Chromium.
+	@if [ -z "$(CHROMIUM)" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q chromium; \
+	  else echo "The tests need Chromium: sudo apt-get install chromium"; exit 1; fi; fi
+
+test: setup $(VENV)/.installed-dev browser  ## All tests, with the real model and a real browser.
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup  ## Ratios and memory, measured in one run.
+	@$(BIN)/python -m evals.bench
+
+fit: setup $(VENV)/.installed-dev  ## Fit the score rule of the embedded model anew (about an hour).
+	@$(BIN)/python -m evals.fit
+
+clean:  ## Remove the virtual environment; the model and your interviews stay.
+	rm -rf $(VENV) *.egg-info

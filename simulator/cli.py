@@ -1,0 +1,367 @@
+"""The same jobs from a terminal, as `simulator ...`; every command takes `--json`."""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from simulator import local_model
+from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
+from simulator.conductor import Conductor
+from simulator.errors import ConfigurationError, InputError, SimulatorError
+from simulator.interview import Interview, Next
+from simulator.records import new_id
+from simulator.scorecard import as_json, as_markdown
+from simulator.settings import EMBEDDED, ROOT, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+model_app = typer.Typer(no_args_is_help=True, help="The embedded model: is it there, fetch it.")
+app.add_typer(model_app, name="model")
+console = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+In = Annotated[Path, typer.Argument(metavar="IN.jsonl", help="Answers, one JSON record a line.")]
+Out = Annotated[Path, typer.Option("--out", metavar="OUT.jsonl", help="Appended to; a second run goes on.")]
+CompanyOption = Annotated[str, typer.Option("--company", help="amazon, google, meta, uber, stripe or airbnb.")]
+
+
+@contextmanager
+def _conductor() -> Iterator[Conductor]:
+    conductor = Conductor(load_settings())
+    try:
+        yield conductor
+    finally:
+        conductor.close()
+
+
+def _emit(as_json_wanted: bool, data: Any, text: str) -> None:
+    print(json.dumps(data, ensure_ascii=False, indent=2) if as_json_wanted else text)
+
+
+# Serving
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501) -> None:
+    """Serve the page on this machine until it is stopped."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"Port {port} on 127.0.0.1 cannot be used: {error.strerror}.",
+                f"Choose another: `make run PORT={port + 1}`.",
+            ) from error
+    os.chdir(ROOT)  # where .streamlit/config.toml lies
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
+    os.execv(sys.executable, command)
+
+
+# Interviewing
+
+
+@app.command()
+def interview(
+    company: CompanyOption = "amazon",
+    questions: Annotated[int, typer.Option(min=1, max=10, help="How many questions.")] = 2,
+    answers: Annotated[Path | None, typer.Option(help="A text file: one paragraph an answer, in order.")] = None,
+    json_: Json = False,
+) -> None:
+    """Hold an interview here; ends with the scorecard."""
+    with _conductor() as conductor:
+        told = _paragraphs(answers) if answers else None
+        conductor.library.company(company)
+        conductor.warm_up()
+        current = conductor.start(company, "quick", questions)
+        persona = conductor.library.personas[company]
+        console.print(f"[bold]{persona.interviewer}[/]: {persona.greeting}\n", soft_wrap=True)
+        _converse(conductor, current, told)
+        current = conductor.finish(current.id)
+        console.print(f"[bold]{persona.interviewer}[/]: {persona.closing}\n", soft_wrap=True)
+        _await_grades(conductor, current)
+        card = conductor.scorecard(current.id)
+        markdown = as_markdown(card, current, conductor.library.company(company), conductor.rubric.dimension_names)
+        _emit(json_, as_json(card, current), markdown)
+
+
+def _paragraphs(path: Path) -> Iterator[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text.", "Give a UTF-8 text file.") from error
+    paragraphs = [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
+    if not paragraphs:
+        raise InputError(f"{path} holds no answers.", "Write one paragraph an answer, with empty lines between.")
+    return iter(paragraphs)
+
+
+def _converse(conductor: Conductor, current: Interview, told: Iterator[str] | None) -> None:
+    name = conductor.library.personas[current.company].interviewer
+    shown = -1
+    while current.next is Next.CANDIDATE:
+        if shown != len(current.exchanges):
+            shown = len(current.exchanges)
+            text = current.current.question.text
+            console.print(f"[bold]{name}[/] (question {shown} of {len(current.questions)}): {text}\n", soft_wrap=True)
+        answer = next(told, None) if told is not None else _typed()
+        if answer is None:
+            return
+        try:
+            move = conductor.answer(current.id, new_id(), answer)
+        except InputError as error:
+            if told is not None:
+                raise
+            console.print(f"[yellow]{error}[/]\n", soft_wrap=True)
+            continue
+        with console.status("The interviewer is reading..."):
+            pieces = move.tail()
+            first = next(pieces, None)
+        if first is not None:
+            console.print(f"[bold]{name}[/]: {first}", end="", soft_wrap=True, markup=True)
+            for piece in pieces:
+                console.print(piece, end="", soft_wrap=True, markup=False)
+            console.print("\n")
+        if move.error:
+            raise move.error
+        current = conductor.records.interview(current.id)
+
+
+def _typed() -> str | None:
+    """An answer from the keyboard: lines up to an empty one. None at the end of the input."""
+    console.print("[dim]Your answer; an empty line sends it, Ctrl-D finishes the interview.[/]")
+    lines: list[str] = []
+    for line in sys.stdin:
+        if not line.strip() and lines:
+            return "\n".join(lines)
+        if line.strip():
+            lines.append(line.rstrip("\n"))
+    return "\n".join(lines) or None
+
+
+def _await_grades(conductor: Conductor, current: Interview) -> None:
+    jobs = conductor.records.jobs(current.id)
+    with _progress("Grading") as progress:
+        task = progress.add_task("Grading your answers", total=len(jobs))
+        while True:
+            jobs = conductor.records.jobs(current.id)
+            ended = sum(job.state in ("done", "failed") for job in jobs)
+            progress.update(task, completed=ended + sum(conductor.grading_progress(current.id).values()))
+            if conductor.loading_error:
+                raise conductor.loading_error
+            if ended == len(jobs):
+                return
+            time.sleep(0.2)
+
+
+@contextmanager
+def _progress(_: str) -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield progress
+
+
+# Files of answers
+
+
+@app.command()
+def grade(source: In, out: Out, json_: Json = False) -> None:
+    """Grade answers: one output line an answer."""
+    with _conductor() as conductor:
+        records, lines = _records(conductor, source, out)
+        grader = conductor.grader() if records else None
+
+        def one(record: AnswerRecord, tick: Callable[[int, int], None]) -> dict[str, Any]:
+            assert grader
+            bar = conductor.library.company(record.company).bar
+            return grade_line(record, grader.grade(record.exchange, each=tick), bar)
+
+        _each(records, lines, one, json_, out)
+
+
+@app.command()
+def probe(source: In, out: Out, json_: Json = False) -> None:
+    """Ask for each answer the follow-up that the interviewer would ask: one output line an answer."""
+    with _conductor() as conductor:
+        from simulator.interviewer import Phrasing
+
+        records, lines = _records(conductor, source, out)
+
+        def one(record: AnswerRecord, _: Callable[[int, int], None]) -> dict[str, Any]:
+            started = time.monotonic()
+            interviewer = conductor.interviewer(record.company)
+            aim = interviewer.aim(record.exchange)
+            line: dict[str, Any] = {"id": record.id, "probe": "", "check": "", "passages": []}
+            if aim is not None:
+                phrasing = Phrasing(aim)
+                for _piece in interviewer.say(record.exchange, aim, phrasing):
+                    pass
+                found = [hit.passage.id for hit in aim.hits]
+                line |= {"probe": phrasing.text, "check": aim.check.id, "passages": found}
+            return line | {"seconds": round(time.monotonic() - started, 2)}
+
+        _each(records, lines, one, json_, out)
+
+
+def _records(conductor: Conductor, source: Path, out: Path) -> tuple[list[AnswerRecord], LineFile]:
+    records = read_answers(source, conductor.library.companies)
+    lines = LineFile(out)
+    left = [record for record in records if record.id not in lines.done]
+    if len(left) < len(records):
+        console.print(f"{len(records) - len(left)} of {len(records)} are in {out} already; going on.")
+    if left:
+        conductor.model()
+    return left, lines
+
+
+def _each(
+    records: list[AnswerRecord],
+    lines: LineFile,
+    one: Callable[[AnswerRecord, Callable[[int, int], None]], dict[str, Any]],
+    json_: bool,
+    out: Path,
+) -> None:
+    with _progress("Answers") as progress:
+        task = progress.add_task("Answers", total=len(records))
+        for number, record in enumerate(records):
+
+            def tick(done: int, of: int, number: int = number) -> None:
+                progress.update(task, completed=number + done / of)
+
+            lines.add(one(record, tick))
+            progress.update(task, completed=number + 1)
+    _emit(json_, {"written": len(records), "out": str(out)}, f"{len(records)} written to {out}")
+
+
+# Passages
+
+
+@app.command()
+def search(
+    text: Annotated[str, typer.Argument(help="What to look for.")],
+    company: CompanyOption = "amazon",
+    k: Annotated[int, typer.Option(min=1, max=50, help="How many passages.")] = 5,
+    json_: Json = False,
+) -> None:
+    """Search the passages for one company (and the general ones)."""
+    with _conductor() as conductor:
+        conductor.library.company(company)
+        hits = conductor.index().search(text, company, k)
+        data = [
+            {
+                "id": hit.passage.id,
+                "text": hit.passage.text,
+                "metadata": hit.passage.metadata,
+                "score": round(hit.score, 4),
+            }
+            for hit in hits
+        ]
+        lines = [f"{hit.score:.3f}  {hit.passage.id}\n       {hit.passage.text.splitlines()[0]}" for hit in hits]
+        _emit(json_, data, "\n".join(lines) or "Nothing found.")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Markdown, text, PDF or HTML files.")],
+    company: Annotated[str, typer.Option(help="The company it is about, or general.")] = "general",
+    json_: Json = False,
+) -> None:
+    """Add guides of your own to the passages."""
+    from simulator.guides import read_guide
+
+    with _conductor() as conductor:
+        if company != "general":
+            conductor.library.company(company)
+        guides = [read_guide(path, company) for path in paths]
+        added = [(guide, conductor.records.add_guide(guide)) for guide in guides]
+        conductor.index()
+        data = [{"id": g.id, "title": g.title, "passages": len(g.passages), "new": new} for g, new in added]
+        lines = [
+            f"{g.id[:8]}  {g.title}: {len(g.passages)} passages" + ("" if new else " (was there already)")
+            for g, new in added
+        ]
+        _emit(json_, data, "\n".join(lines))
+
+
+@app.command()
+def guides(
+    remove: Annotated[str, typer.Option(metavar="ID", help="Remove the guide whose id begins so.")] = "",
+    json_: Json = False,
+) -> None:
+    """List your guides, or remove one."""
+    with _conductor() as conductor:
+        kept = conductor.records.guides()
+        if remove:
+            chosen = [guide for guide in kept if guide.id.startswith(remove)]
+            if len(chosen) != 1:
+                raise InputError(f"{len(chosen)} guides have an id that begins with {remove!r}.", "Give more of it.")
+            conductor.records.remove_guide(chosen[0].id)
+            kept = [guide for guide in kept if guide.id != chosen[0].id]
+        data = [
+            {
+                "id": g.id,
+                "title": g.title,
+                "company": g.company,
+                "passages": len(g.passages),
+                "added": g.added,
+            }
+            for g in kept
+        ]
+        lines = [f"{g.id[:8]}  {g.title} ({g.company}, {len(g.passages)} passages)" for g in kept]
+        _emit(
+            json_,
+            data,
+            "\n".join(lines) or "No guides of your own yet; add one with `simulator ingest FILE`.",
+        )
+
+
+# The model
+
+
+@model_app.command()
+def status(json_: Json = False) -> None:
+    """Say which model is set and whether it is ready to be loaded."""
+    settings = load_settings()
+    embedded = settings.model == EMBEDDED and not settings.base_url
+    path = settings.model_file or local_model.default_path(settings.cache_dir)
+    present = local_model.is_present(settings.cache_dir) if not settings.model_file else path.is_file()
+    data = {"model": settings.model, "base_url": settings.base_url, "embedded": embedded}
+    text = f"Model: {settings.model} {settings.base_url}".strip()
+    if embedded:
+        data |= {"file": str(path), "present": present}
+        text += f"\nFile: {path} ({'verified' if present else 'missing: run `simulator model fetch`'})"
+    _emit(json_, data, text)
+
+
+@model_app.command()
+def fetch(json_: Json = False) -> None:
+    """Fetch and verify the embedded model (1.1 GB); goes on where it was stopped."""
+    settings = load_settings()
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console) as progress:
+        task = progress.add_task("Looking for the model", total=1.0)
+        path = local_model.fetch(
+            settings.cache_dir, lambda what, share: progress.update(task, description=what, completed=share)
+        )
+        progress.update(task, description="The model is there", completed=1.0)
+    _emit(json_, {"file": str(path), "sha256": local_model.FILE_SHA256}, str(path))
+
+
+def main() -> None:
+    """Entry point: runs a command; an error of ours is one clear line and exit status 1."""
+    try:
+        app()
+    except SimulatorError as error:
+        console.print(f"[red]Error:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("Stopped. Run the same command again to go on.")
+        sys.exit(130)

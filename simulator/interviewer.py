@@ -1,0 +1,241 @@
+"""Interview + open checks + passages -> the next probe, phrased by the model and streamed.
+
+Code decides what to go after and checks what the model says; the model only fits a retrieved probe to the
+candidate's words. A phrasing that breaks the rules of conduct is replaced by the passage's own.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from simulator.errors import UnusableReplyError
+from simulator.grader import Grader, Reading
+from simulator.index import Hit, PassageIndex
+from simulator.interview import Exchange, Role, Turn
+from simulator.library import Company, Persona
+from simulator.markdown import Document
+from simulator.models import ChatModel, Lane
+from simulator.prompts import Prompt, clean
+from simulator.rubric import Check, State
+
+MOST_CHECKS_ASKED = 6
+"""Checks put to the model before a probe: each costs the candidate about 0.4 s of waiting."""
+MOST_WORDS = 45
+MOST_TOKENS = 70
+LONGEST_QUOTE_WORDS = 14
+LEAST_PROBE_VALUE = 0.25
+"""Below this (value of the check times the chance that it is open) there is nothing worth a probe."""
+LEAST_LIKENESS = 0.3
+"""Cosine similarity that a phrasing must keep to the passage's own probe."""
+_INVITED = 1.3
+_GOOD_ENOUGH = 0.8
+_HELD_WORDS = 4
+_CLAUSE = re.compile(r"[,;:–—]\s+|\s+(?=(?:and|but|so|because|which|when|while)\s)")
+_QUESTION_START = re.compile(r"^[\"“'(]*[A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the next probe goes after: the check, the passages found for it, and the words it takes up."""
+
+    check: Check
+    hits: tuple[Hit, ...]
+    quote: str
+
+    @property
+    def ask(self) -> str:
+        return self.hits[0].passage.ask
+
+
+@dataclass(slots=True)
+class Phrasing:
+    """A probe being said. `text` is final once the stream has ended; `replaced` says that the model's own
+    words broke a rule of conduct and the passage's stand instead."""
+
+    aim: Aim
+    text: str = ""
+    replaced: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """The rules of what an interviewer says, from prompts/interviewer/conduct.md."""
+
+    taking_up: tuple[str, ...]
+    praise: tuple[str, ...]
+    preface: tuple[str, ...]
+
+    @classmethod
+    def read(cls, document: Document) -> "Conduct":
+        def words(slug: str) -> tuple[str, ...]:
+            return tuple(word.strip() for word in document.section(slug).text.split(",") if word.strip())
+
+        lines = document.section("taking up").text.splitlines()
+        return cls(tuple(line.removeprefix("- ") for line in lines), words("praise"), words("preface"))
+
+    def fault(self, question: str, asked: Sequence[str] = ()) -> str:
+        """Which rule this breaks, or nothing."""
+        lower = question.lower()
+        if question.count("?") != 1 or not question.rstrip(" \"”'").endswith("?"):
+            return "not one question"
+        if len(question.split()) > MOST_WORDS:
+            return f"over {MOST_WORDS} words"
+        if any(re.search(rf"\b{re.escape(word)}\b", lower) for word in self.praise):
+            return "praise"
+        if any(lower.startswith(word) for word in self.preface):
+            return "a preface"
+        if any(_same(question, earlier) for earlier in asked):
+            return "asked before"
+        return ""
+
+
+@dataclass(slots=True)
+class Interviewer:
+    """One company's interviewer. Holds no state of the interview."""
+
+    company: Company
+    persona: Persona
+    conduct: Conduct
+    prompts: Mapping[str, Prompt]
+    grader: Grader
+    index: PassageIndex
+    embeddings: Embeddings
+    model: ChatModel
+    asked_checks: int = field(default=0)
+
+    def aim(self, exchange: Exchange, used: Sequence[str] = ()) -> Aim | None:
+        """The most valuable thing that this exchange leaves out, or None when nothing is worth a probe.
+
+        `used` are the ids of passages that this interview has used already.
+        """
+        reading = self.grader.read(exchange)
+        tried = [turn.check for turn in exchange.probes]
+        check = self._most_valuable_open(exchange, reading, tried)
+        if check is None:
+            return None
+        said = [turn.text for turn in exchange.turns if turn.role is Role.CANDIDATE][-1]
+        hits = self.index.search(
+            f"{check.name}. {said}",
+            self.company.id,
+            5 + len(used),
+            check=check.id,
+            kind="probe",
+            question_kind=exchange.question.kind,
+        )
+        fresh = tuple(hit for hit in hits if hit.passage.id not in used)[:5]
+        if not fresh:
+            return None
+        return Aim(check, fresh, self._quote(reading, fresh[0]))
+
+    def say(self, exchange: Exchange, aim: Aim, phrasing: Phrasing) -> Iterator[str]:
+        """Stream the probe. When the iterator ends, `phrasing.text` is what was asked."""
+        opener = self._opener(exchange, aim.quote)
+        if opener:
+            yield opener + " "
+        question = ""
+        reading = self.grader.read(exchange)
+        asked = [turn.text for turn in exchange.probes]
+        try:
+            for piece in self._question(reading, aim):
+                question += piece
+                yield piece
+            fault = self.conduct.fault(question, asked) or self._drifted(question, aim)
+        except UnusableReplyError as error:
+            fault = error.problem
+        if fault:
+            phrasing.replaced = fault
+            question = aim.ask
+        phrasing.text = f"{opener} {question}".strip()
+
+    def _most_valuable_open(self, exchange: Exchange, reading: Reading, tried: Sequence[str]) -> Check | None:
+        """Ask the model about the most valuable checks first, and stop as soon as none can be better."""
+        ranked = sorted(
+            (check for check in self.grader.rubric.checks if check.is_criterion and check.id not in tried),
+            key=lambda check: -self._value(check, exchange),
+        )
+        best, best_value = None, LEAST_PROBE_VALUE
+        for check in ranked[:MOST_CHECKS_ASKED]:
+            value = self._value(check, exchange)
+            if best is not None and best_value >= _GOOD_ENOUGH * value:
+                break
+            finding = self.grader.find(reading, check, Lane.LIVE, evidence=False)
+            self.asked_checks += 1
+            if finding.state is State.NOT_MET and finding.probability is not None:
+                worth = value * (1 - finding.probability)
+                if worth > best_value:
+                    best, best_value = check, worth
+        return best
+
+    def _value(self, check: Check, exchange: Exchange) -> float:
+        weight = self.company.probe_weights.get(check.id, 1.0)
+        lens = self.company.lens.get(check.dimension, 1.0)
+        invited = _INVITED if check.id in exchange.question.invites else 1.0
+        return float(check.value * weight * lens**0.5 * invited)
+
+    def _quote(self, reading: Reading, hit: Hit) -> str:
+        """The sentence of the candidate that lies nearest to the probe, cut to a clause."""
+        texts = [" ".join(sentence.text.split()) for sentence in reading.sentences]
+        likely = [text for text in texts if len(text.split()) >= 4] or texts
+        vectors = np.array(self.embeddings.embed_documents([hit.passage.text, *likely]))
+        return quotable(likely[int(np.argmax(vectors[1:] @ vectors[0]))])
+
+    def _opener(self, exchange: Exchange, quote: str) -> str:
+        lines = self.conduct.taking_up
+        return lines[len(exchange.probes) % len(lines)].replace("{quote}", quote) if quote else ""
+
+    def _question(self, reading: Reading, aim: Aim) -> Iterator[str]:
+        """The model's words up to the first question mark; the first few are held back until they can be
+        seen to be a question and not a preface."""
+        asked = reading.asking(
+            self.prompts["interviewer/probe"].render(
+                interviewer=self.persona.interviewer,
+                company=self.company.name,
+                manner=self.persona.manner,
+                quote=aim.quote,
+                ask=aim.ask,
+            )
+        )
+        held, said = "", 0
+        for piece in self.model.stream(asked, MOST_TOKENS, Lane.LIVE):
+            held += clean(piece).replace("\n", " ")
+            ends = "?" in held
+            if not said:
+                held = held.lstrip(" \"“'")
+                if len(held.split()) <= _HELD_WORDS and not ends:
+                    continue
+                fault = any(held.lower().startswith(word) for word in self.conduct.preface)
+                if fault or not _QUESTION_START.match(held):
+                    raise UnusableReplyError("a preface instead of a question")
+            out = held[: held.index("?") + 1] if ends else held
+            said += len(out.split())
+            yield out
+            if ends:
+                return
+            held = ""
+        raise UnusableReplyError("no question")
+
+    def _drifted(self, question: str, aim: Aim) -> str:
+        one, other = np.array(self.embeddings.embed_documents([question, aim.ask]))
+        return "" if float(one @ other) >= LEAST_LIKENESS else "another question than the passage's"
+
+
+def quotable(sentence: str) -> str:
+    """A clause of at most 14 words, verbatim from the sentence, without its closing stop."""
+    clauses = [clause.strip() for clause in _CLAUSE.split(sentence) if clause.strip()]
+    best = max(clauses, key=lambda clause: min(len(clause.split()), LONGEST_QUOTE_WORDS), default=sentence)
+    whole = sentence if len(sentence.split()) <= LONGEST_QUOTE_WORDS else best
+    return " ".join(whole.split()[:LONGEST_QUOTE_WORDS]).strip(' .,;:!?"“”')
+
+
+def _same(one: str, other: str) -> bool:
+    left, right = (set(re.findall(r"\w+", text.lower())) for text in (one, other))
+    return len(left & right) > 0.8 * len(left | right)
+
+
+def turn_of(turn_id: str, phrasing: Phrasing) -> Turn:
+    """The turn that is kept: what was asked, the check it went for, and the passages behind it."""
+    passages = tuple(hit.passage.id for hit in phrasing.aim.hits[:1])
+    return Turn(turn_id, Role.INTERVIEWER, phrasing.text, phrasing.aim.check.id, passages)

@@ -1,0 +1,86 @@
+"""The first page: choose a company and a length, go on with what is under way, open what is past."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from simulator.conductor import LENGTHS, Conductor
+from simulator.errors import SimulatorError
+from simulator.pages.shell import conductor, go, words
+from simulator.records import Summary
+
+
+def page() -> None:
+    st.title(words("title"))
+    st.write(words("tagline"))
+    try:
+        program = conductor()
+        past = program.records.summaries()
+    except SimulatorError as error:
+        st.error(str(error))
+        return
+    under_way = next((one for one in past if not one.closed and one.answers), None)
+    if under_way:
+        _resume(program, under_way)
+    _choose(program)
+    _list(program, past)
+
+
+def _resume(program: Conductor, summary: Summary) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.write(words("resume"))
+        if st.button(words("go on", company=program.library.company(summary.company).name), key="resume"):
+            go("interview", summary.id)
+
+
+def _choose(program: Conductor) -> None:
+    companies = program.library.companies
+    company_id = st.segmented_control(
+        words("choose company"),
+        list(companies),
+        default="amazon" if "amazon" in companies else next(iter(companies)),
+        format_func=lambda one: companies[one].name,
+        required=True,
+        key="company",
+    )
+    company = companies[company_id or "amazon"]
+    persona = program.library.personas[company.id]
+    length = st.radio(
+        words("choose length"),
+        LENGTHS,
+        format_func=lambda one: words(one, questions=company.questions, minutes=f"{company.minutes:g}"),
+        key="length",
+    )
+    st.caption(f"{persona.interviewer}: “{persona.greeting}”")
+    if st.button(words("start"), type="primary"):
+        try:
+            interview = program.start(company.id, length)
+        except SimulatorError as error:
+            st.error(str(error))
+            return
+        go("interview", interview.id)
+
+
+def _list(program: Conductor, past: list[Summary]) -> None:
+    st.subheader(words("past"))
+    if not past:
+        st.caption(words("none yet"))
+    for one in past:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"past-{one.id}"):
+            when = datetime.fromisoformat(one.started).astimezone().strftime("%d %b %Y, %H:%M")
+            state = _state(program, one)
+            label = f"{program.library.company(one.company).name} · {when} · {state}"
+            if st.button(label, key=f"open-{one.id}", type="tertiary"):
+                go("scorecard" if one.closed else "interview", one.id)
+            with st.popover("", icon=":material/delete:", help=words("remove"), type="tertiary"):
+                st.write(words("remove sure"))
+                if st.button(words("remove"), key=f"remove-{one.id}"):
+                    program.records.remove(one.id)
+                    st.rerun()
+
+
+def _state(program: Conductor, one: Summary) -> str:
+    if not one.closed:
+        return f"{one.answers} answers, under way"
+    overall = program.scorecard(one.id).overall
+    return f"overall {overall:.1f}" if overall is not None else "no score yet"

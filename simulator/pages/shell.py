@@ -1,0 +1,86 @@
+"""What every page stands in: navigation, the state of the model, the one conductor of this process."""
+
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from simulator import markdown
+from simulator.conductor import Conductor, Loading
+from simulator.settings import load_settings
+
+_HERE = Path(__file__).parent
+_STYLE = (_HERE / "style.css").read_text(encoding="utf-8")
+
+
+@st.cache_resource(show_spinner=False)
+def conductor() -> Conductor:
+    """The process's conductor. Raises SimulatorError when the settings or the content are unusable."""
+    return Conductor(load_settings())
+
+
+@cache
+def _words() -> dict[str, str]:
+    return {section.slug: section.text for section in markdown.parse(_HERE / "words.md").sections}
+
+
+def words(slug: str, **values: object) -> str:
+    """A sentence of words.md with its values filled in."""
+    return _words()[slug].format(**values)
+
+
+def said(text: str) -> str:
+    """Text of a person or a model as HTML that shows it and nothing else: no markup, image or link acts."""
+    return f'<div class="said">{escape(text)}</div>'
+
+
+def run() -> None:
+    """Draw the page that the address names."""
+    from simulator.pages import interview, practise, scorecard
+
+    # Set before the navigation: otherwise the browser asks a foreign host for an icon.
+    st.set_page_config(page_title=words("title"), page_icon=str(_HERE / "icon.png"), layout="centered")
+    st.html(f"<style>{_STYLE}</style>")
+    pages = [
+        st.Page(practise.page, title="Practise", url_path="practise", default=True),
+        st.Page(interview.page, title="Interview", url_path="interview", visibility="hidden"),
+        st.Page(scorecard.page, title="Scorecard", url_path="scorecard", visibility="hidden"),
+    ]
+    chosen = st.navigation(pages, position="hidden")
+    _sidebar()
+    chosen.run()
+    conductor().warm_up()
+
+
+def go(page: str, interview_id: str = "") -> None:
+    """Switch to a page, with the interview in its address."""
+    from simulator.pages import interview, practise, scorecard
+
+    targets = {"practise": practise.page, "interview": interview.page, "scorecard": scorecard.page}
+    target = st.Page(targets[page], url_path=page, default=page == "practise")
+    st.switch_page(target, query_params={"id": interview_id} if interview_id else {})
+
+
+def _sidebar() -> None:
+    with st.sidebar:
+        st.html(f'<div class="brand">{escape(words("title"))}</div>')
+        if st.button(words("home"), icon=":material/add:", width="stretch"):
+            go("practise")
+        _model_state()
+
+
+@st.fragment(run_every=2.0)
+def _model_state() -> None:
+    program = conductor()
+    st.html(
+        f'<div class="model {program.loading.name.lower()}">{escape(words(f"model {program.loading.value}"))}'
+        f"<br><small>{escape(program.model_name)}</small></div>"
+    )
+    if program.loading is Loading.FAILED and program.loading_error:
+        st.error(str(program.loading_error))
+        if st.button(words("try again"), key="reload-model"):
+            program.warm_up()
+            st.rerun()
+    host = program.settings.base_url or ("" if program.settings.model == "embedded" else program.settings.model)
+    st.caption(words("remote", host=host) if host else words("local"))

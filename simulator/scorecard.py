@@ -1,0 +1,257 @@
+"""Grades of an interview's exchanges -> the one scorecard, and its Markdown and JSON.
+
+Pure: knows no model, store or page. Keeps apart what was asked and not shown from what was never asked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import TypeAdapter
+
+from simulator.interview import Exchange, Interview, Role
+from simulator.library import Company
+from simulator.rubric import (
+    DIMENSIONS,
+    HIGHEST,
+    LOWEST,
+    Check,
+    Evidence,
+    Grade,
+    Rating,
+    Rubric,
+    State,
+    lens_overall,
+)
+
+MOST_IMPROVEMENTS = 3
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A check that was met: in which exchange, with which of the candidate's words, worth how many points."""
+
+    check: str
+    name: str
+    dimension: str
+    exchange: int
+    evidence: tuple[Evidence, ...]
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A check that was not met. `asked` tells a gap from something that never came up."""
+
+    check: str
+    name: str
+    dimension: str
+    exchange: int
+    text: str
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Improvement:
+    """What to do next time, with the candidate's words where it belongs."""
+
+    check: str
+    name: str
+    exchange: int
+    missing: str
+    advice: str
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionScore:
+    """One dimension over the whole interview: the mean of its exchanges' scores (1-4) and a band."""
+
+    dimension: str
+    score: float
+    low: float
+    high: float
+    ratings: tuple[Rating, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """All that is shown after an interview. Without a score, `dimensions` is empty and `reasons` tells why."""
+
+    interview: str
+    company: str
+    bar: float
+    overall: float | None
+    low: float | None
+    high: float | None
+    lens: float | None
+    verdict: str
+    dimensions: tuple[DimensionScore, ...]
+    shown: tuple[Shown, ...]
+    missing: tuple[Missing, ...]
+    flags: tuple[Missing, ...]
+    improvements: tuple[Improvement, ...]
+    reasons: tuple[str, ...]
+    ungraded: tuple[int, ...]
+    provenance: Mapping[str, str | float]
+
+    @property
+    def not_shown(self) -> tuple[Missing, ...]:
+        return tuple(one for one in self.missing if one.asked)
+
+    @property
+    def never_asked(self) -> tuple[Missing, ...]:
+        return tuple(one for one in self.missing if not one.asked)
+
+
+def score(interview: Interview, rubric: Rubric, company: Company, grades: Mapping[int, Grade]) -> Scorecard:
+    """Put the grades together. Exchanges without a grade yet are named in `ungraded`."""
+    rated = {number: grade for number, grade in grades.items() if grade.ratings}
+    dimensions = tuple(_dimension(name, [grade.ratings[name] for grade in rated.values()]) for name in DIMENSIONS)
+    dimensions = dimensions if rated else ()
+    overall = round(sum(one.score for one in dimensions) / len(dimensions), 1) if dimensions else None
+    low = round(sum(one.low for one in dimensions) / len(dimensions), 1) if dimensions else None
+    high = round(sum(one.high for one in dimensions) / len(dimensions), 1) if dimensions else None
+    shown, missing, flags = _points(interview, rubric, grades)
+    lenses = [lens_overall(grade.ratings, company.lens) or 0.0 for grade in rated.values()]
+    return Scorecard(
+        interview=interview.id,
+        company=company.id,
+        bar=company.bar,
+        overall=overall,
+        low=low,
+        high=high,
+        lens=round(sum(lenses) / len(lenses), 1) if lenses else None,
+        verdict=_verdict(overall, low, high, company.bar),
+        dimensions=dimensions,
+        shown=tuple(shown),
+        missing=tuple(missing),
+        flags=tuple(flags),
+        improvements=tuple(_improvements(interview, rubric, company, missing, rated)),
+        reasons=tuple(f"Question {n + 1}: {g.reason}" for n, g in sorted(grades.items()) if g.reason),
+        ungraded=tuple(n for n, e in enumerate(interview.exchanges) if e.answered and n not in grades),
+        provenance=next((grade.provenance for grade in grades.values()), {}),
+    )
+
+
+def _dimension(name: str, ratings: Sequence[Rating]) -> DimensionScore:
+    if not ratings:
+        return DimensionScore(name, 0.0, 0.0, 0.0, ())
+    n = len(ratings)
+    mean = sum(one.score for one in ratings) / n
+    # Errors of different answers are taken as independent, so the band narrows with their number.
+    half = (sum(((one.high - one.low) / 2) ** 2 for one in ratings) ** 0.5) / n
+    centre = sum(one.raw for one in ratings) / n
+    low, high = max(float(LOWEST), centre - half), min(float(HIGHEST), centre + half)
+    return DimensionScore(name, round(mean, 1), round(min(low, mean), 1), round(max(high, mean), 1), tuple(ratings))
+
+
+def _verdict(overall: float | None, low: float | None, high: float | None, bar: float) -> str:
+    if overall is None or low is None or high is None:
+        return "no score"
+    if low < bar <= high:
+        return "borderline"
+    return "above" if overall >= bar else "below"
+
+
+def _points(
+    interview: Interview, rubric: Rubric, grades: Mapping[int, Grade]
+) -> tuple[list[Shown], list[Missing], list[Missing]]:
+    shown: list[Shown] = []
+    missing: list[Missing] = []
+    flags: list[Missing] = []
+    for number, grade in sorted(grades.items()):
+        exchange = interview.exchanges[number]
+        for check in rubric.checks:
+            finding = grade.findings.get(check.id)
+            if finding is None:
+                continue
+            if check.is_flag:
+                if finding.state is State.MET:
+                    flags.append(Missing(check.id, check.name, "", number, check.missing, True))
+            elif finding.state is State.MET:
+                points = sum(p.points for r in grade.ratings.values() for p in r.ledger if p.check == check.id)
+                shown.append(Shown(check.id, check.name, check.dimension, number, finding.evidence, points))
+            elif check.is_criterion and finding.state is State.NOT_MET and not grade.reason:
+                missing.append(
+                    Missing(
+                        check.id,
+                        check.name,
+                        check.dimension,
+                        number,
+                        check.missing,
+                        _was_asked(check, exchange),
+                    )
+                )
+    return shown, missing, flags
+
+
+def _was_asked(check: Check, exchange: Exchange) -> bool:
+    return check.id in exchange.question.invites or any(turn.check == check.id for turn in exchange.probes)
+
+
+def _improvements(
+    interview: Interview,
+    rubric: Rubric,
+    company: Company,
+    missing: Sequence[Missing],
+    grades: Mapping[int, Grade],
+) -> list[Improvement]:
+    """The gaps that cost most with this company: what was asked for weighs more than what never came up."""
+
+    def cost(one: Missing) -> float:
+        check = rubric.check(one.check)
+        weight = company.probe_weights.get(one.check, 1.0) * company.lens.get(check.dimension, 1.0)
+        return check.value * weight * (1.5 if one.asked else 1.0)
+
+    chosen: list[Improvement] = []
+    for one in sorted(missing, key=cost, reverse=True):
+        if len(chosen) == MOST_IMPROVEMENTS:
+            break
+        if one.check in {other.check for other in chosen} or one.exchange not in grades:
+            continue
+        check = rubric.check(one.check)
+        moment = _moment(check, interview.exchanges[one.exchange], grades[one.exchange])
+        chosen.append(Improvement(one.check, one.name, one.exchange, one.text, check.advice, moment))
+    return chosen
+
+
+def _moment(check: Check, exchange: Exchange, grade: Grade) -> str:
+    """Where it was missing: the reply to the probe that asked, words near by, or how the answer began."""
+    for asked, reply in zip(exchange.turns, exchange.turns[1:], strict=False):
+        if asked.check == check.id and reply.role is Role.CANDIDATE:
+            return _shortened(reply.text)
+    for near in check.near:
+        finding = grade.findings.get(near)
+        if finding and finding.evidence:
+            return _shortened(finding.evidence[0].text)
+    return _shortened(next(turn.text for turn in exchange.turns if turn.role is Role.CANDIDATE))
+
+
+def _shortened(text: str, words: int = 24) -> str:
+    parts = text.split()
+    return " ".join(parts[:words]) + (" …" if len(parts) > words else "")
+
+
+def as_json(card: Scorecard, interview: Interview) -> dict[str, Any]:
+    """The scorecard with the transcript, as plain data."""
+    return {
+        "scorecard": TypeAdapter(Scorecard).dump_python(card, mode="json"),
+        "interview": TypeAdapter(Interview).dump_python(interview, mode="json"),
+    }
+
+
+def as_markdown(card: Scorecard, interview: Interview, company: Company, names: Mapping[str, str]) -> str:
+    """The scorecard as a Markdown document. `names` are the dimensions' names for the reader."""
+    text = _TEMPLATES.get_template("scorecard.md.j2").render(
+        card=card, interview=interview, company=company, names=names
+    )
+    return text.strip() + "\n"
