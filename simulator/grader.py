@@ -65,11 +65,14 @@ class Grader:
         head: tuple[Message, ...] = (("system", self._prompts["interviewer/system"].render()),)
         return Reading(head, body, tuple(numbered))
 
+    def question(self, reading: Reading, check: Check) -> list[Message]:
+        """The messages that put one check to the model."""
+        return reading.asking(self._prompts["grader/check"].render(ask=check.ask))
+
     def find(self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True) -> Finding:
         """The finding on one check. Raises nothing for a reply without yes or no: it is not assessed."""
-        asked = reading.asking(self._prompts["grader/check"].render(ask=check.ask))
         try:
-            odds = self._judge.yes_no(asked, lane)
+            odds = self._judge.yes_no(self.question(reading, check), lane)
         except UnusableReplyError as error:
             return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
         calibration = self._rule.calibrations.get(check.id, Calibration())

@@ -70,19 +70,20 @@ class PassageIndex:
         `check` and `kind` narrow to passages of one check and of one kind; a passage of another company
         is never returned.
         """
+        found = self.nearest(text, company, max(_CANDIDATES * k, 20), check, kind, question_kind)
+        bonus = self._lexical.scores(text)
+        hits = [Hit(one.passage, one.score + LEXICAL_WEIGHT * bonus.get(one.passage.id, 0.0)) for one in found]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[: max(k, 0)]
+
+    def nearest(
+        self, text: str, company: str, k: int, check: str = "", kind: str = "", question_kind: str = ""
+    ) -> list[Hit]:
+        """The dense half of `search`: cosine similarity alone, from Chroma."""
         if not text.strip() or k < 1:
             return []
         where = _where(company, check, kind, question_kind)
-        found = self._store.similarity_search_with_score(text, k=max(_CANDIDATES * k, 20), filter=where)
-        bonus = self._lexical.scores(text)
-        hits = [
-            Hit(
-                self.passages[doc.metadata["id"]],
-                1 - distance + LEXICAL_WEIGHT * bonus.get(doc.metadata["id"], 0.0),
-            )
-            for doc, distance in found
-        ]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[:k]
+        found = self._store.similarity_search_with_score(text, k=k, filter=where)
+        return [Hit(self.passages[doc.metadata["id"]], 1 - distance) for doc, distance in found]
 
     def _client(self) -> Chroma:
         client = chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))

@@ -17,7 +17,7 @@ from simulator.index import Hit, PassageIndex
 from simulator.interview import Exchange, Role, Turn
 from simulator.library import Company, Persona
 from simulator.markdown import Document
-from simulator.models import ChatModel, Lane
+from simulator.models import ChatModel, Lane, Message
 from simulator.prompts import Prompt, clean
 from simulator.rubric import Check, State
 
@@ -136,10 +136,9 @@ class Interviewer:
         if opener:
             yield opener + " "
         question = ""
-        reading = self.grader.read(exchange)
         asked = [turn.text for turn in exchange.probes]
         try:
-            for piece in self._question(reading, aim):
+            for piece in self._question(self.request(exchange, aim)):
                 question += piece
                 yield piece
             fault = self.conduct.fault(question, asked) or self._drifted(question, aim)
@@ -149,6 +148,17 @@ class Interviewer:
             phrasing.replaced = fault
             question = aim.ask
         phrasing.text = f"{opener} {question}".strip()
+
+    def request(self, exchange: Exchange, aim: Aim) -> list[Message]:
+        """The messages that ask the model to phrase this probe."""
+        prompt = self.prompts["interviewer/probe"].render(
+            interviewer=self.persona.interviewer,
+            company=self.company.name,
+            manner=self.persona.manner,
+            quote=aim.quote,
+            ask=aim.ask,
+        )
+        return self.grader.read(exchange).asking(prompt)
 
     def _most_valuable_open(self, exchange: Exchange, reading: Reading, tried: Sequence[str]) -> Check | None:
         """Ask the model about the most valuable checks first, and stop as soon as none can be better."""
@@ -186,20 +196,11 @@ class Interviewer:
         lines = self.conduct.taking_up
         return lines[len(exchange.probes) % len(lines)].replace("{quote}", quote) if quote else ""
 
-    def _question(self, reading: Reading, aim: Aim) -> Iterator[str]:
+    def _question(self, messages: Sequence[Message]) -> Iterator[str]:
         """The model's words up to the first question mark; the first few are held back until they can be
         seen to be a question and not a preface."""
-        asked = reading.asking(
-            self.prompts["interviewer/probe"].render(
-                interviewer=self.persona.interviewer,
-                company=self.company.name,
-                manner=self.persona.manner,
-                quote=aim.quote,
-                ask=aim.ask,
-            )
-        )
         held, said = "", 0
-        for piece in self.model.stream(asked, MOST_TOKENS, Lane.LIVE):
+        for piece in self.model.stream(messages, MOST_TOKENS, Lane.LIVE):
             held += clean(piece).replace("\n", " ")
             ends = "?" in held
             if not said:

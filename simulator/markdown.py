@@ -14,7 +14,7 @@ import yaml
 from simulator.errors import ContentError
 
 _HEADING = re.compile(r"^## +(.+?) *$", re.MULTILINE)
-_FIELD = re.compile(r"^- ([a-z_ ]+): (.*)$")
+_FIELD = re.compile(r"^- ([a-z_ ]+):(?: (.*))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,6 @@ def _section(slug: str, block: str) -> Section:
     fields: dict[str, list[str]] = {}
     lines = block.strip().splitlines()
     while lines and (match := _FIELD.match(lines[0])):
-        fields.setdefault(match[1], []).append(match[2].strip())
+        fields.setdefault(match[1], []).append((match[2] or "").strip())
         lines.pop(0)
     return Section(slug, fields, "\n".join(lines).strip())

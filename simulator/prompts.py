@@ -1,8 +1,8 @@
 """Prompt files: declared inputs, rendering, and a digest that is the prompt's version.
 
 The candidate's and the guide's words enter a prompt only fenced, as data, between two lines that carry a
-digest of those very words: text cannot contain its own digest, so it cannot close its own fence, and the
-same text always gives the same prompt.
+digest of those very words and that the words do not hold: text cannot close its own fence, and the same
+text always gives the same prompt.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from simulator.errors import ContentError
 from simulator.markdown import Document
 
 _JINJA = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CHAT_TOKENS = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")
 
 
@@ -59,8 +60,9 @@ def clean(text: str) -> str:
     Composes accents (NFC), normalises line ends, and drops lone surrogates, control and bidirectional
     override characters, tag characters and other invisible carriers.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(character for character in text if not _invisible(character))
+    text = _LINE_END.sub("\n", text)
+    # Composed last: what was dropped may have stood between a letter and its accent.
+    return unicodedata.normalize("NFC", "".join(character for character in text if not _invisible(character)))
 
 
 def _invisible(character: str) -> bool:
@@ -80,4 +82,6 @@ def fenced(label: str, text: str) -> str:
     """`text` between two marker lines as data; the control tokens of chat templates are broken up."""
     safe = _CHAT_TOKENS.sub(lambda match: match[0][0] + " " + match[0][1:], text)
     mark = f"{label} {digest_of(text)[:6]}"
+    while mark in safe:  # six hex digits can be forged
+        mark = f"{label} {digest_of(mark, text)[:6]}"
     return f"<<< {mark}\n{safe}\n>>> {mark}"

@@ -73,7 +73,7 @@ def test_a_section_may_have_no_text_and_no_fields(tmp_path: Path) -> None:
 def test_what_is_written_as_fields_and_text_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, fields: dict[str, str], lines: list[str]
 ) -> None:
-    lines = [line for line in lines if not line.startswith(("#", "-"))]
+    lines = [line for line in lines if not line.startswith(("## ", "- "))]
     block = "".join(f"- {key}: {value}\n" for key, value in fields.items()) + "\n" + "\n".join(lines)
     path = written(tmp_path_factory.mktemp("m"), f"---\nid: x\n---\n## one\n{block}\n## two\nafter\n")
     document = markdown.parse(path)

@@ -87,7 +87,7 @@ def test_a_prompt_file_gives_its_id_inputs_and_template(tmp_path: Path) -> None:
 
 def test_a_digest_tells_texts_and_their_borders_apart() -> None:
     texts = [("ab",), ("a", "b"), ("", "ab"), ("ab", ""), ("b", "a"), ("\ud800",), ()]
-    assert len({digest_of(*one) for one in texts} - {""}) == len(texts) - 1  # nothing and "" are the same text
+    assert len({digest_of(*one) for one in texts}) == len(texts)
     assert all(len(digest_of(*one)) == 16 for one in texts)
 
 
@@ -112,11 +112,11 @@ def test_what_a_person_reads_stays_the_same(kept: str) -> None:
 
 @pytest.mark.parametrize(
     "hidden",
-    ["\ud83d", "\udc4d", "\x00", "\x1b[", "\x7f", "\x9b", "\u202e", "\u202a", "\u2066", "\u2069", "\u200b", "\u2060",
+    ["\ud83d", "\udc4d", "\x00", "\x1b", "\x7f", "\x9b", "\u202e", "\u202a", "\u2066", "\u2069", "\u200b", "\u2060",
      "\ufeff", "\u00ad", "\U000e0001", "\U000e0041", "\U000e007f", "\U000e0100"],
 )  # fmt: skip
 def test_what_nobody_can_see_is_dropped(hidden: str) -> None:
-    assert clean(f"cut{hidden}ting") == "cut" + hidden.lstrip("\x1b") * (hidden == "\x1b[") + "ting"
+    assert clean(f"cut{hidden}ting") == "cutting"
 
 
 def test_a_message_hidden_in_tag_characters_is_gone() -> None:

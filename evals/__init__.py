@@ -1,0 +1,1 @@
+"""Offline evaluation: imports the simulator, is never imported by it."""

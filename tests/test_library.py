@@ -1,0 +1,509 @@
+"""The content files: what ships is whole, and a broken folder is told in full. Also the rules of the imports."""
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import ContentError
+from simulator.interview import Question
+from simulator.library import DEPTHS, GENERAL, PROVENANCES, Library, load_library
+from simulator.rubric import DIMENSIONS
+from simulator.settings import ROOT
+
+COMPANIES = {"amazon", "google", "meta", "uber", "stripe", "airbnb"}
+LENS = "".join(f"  {name}: {{weight: 1.0, provenance: own judgement}}\n" for name in DIMENSIONS)
+SMALL = {
+    "knowledge/companies/acme.md": f"""---
+kind: company
+company: acme
+name: Acme
+bar: 3.1
+round:
+  minutes: 45
+  questions: 2
+  segments:
+    - {{name: deep dive, minutes: 40, provenance: several guides}}
+lens:
+{LENS}probe_weights:
+  action.risk: 1.5
+principles: [Ship Small]
+---
+## pace
+- provenance: several guides
+
+Rounds move quickly.
+""",
+    "knowledge/questions/story.md": """---
+kind: question
+question_kind: story
+---
+## off-track
+- topic: recovery
+- invites: action.risk, result.baseline
+- weight: 2.5
+
+Tell me about a project that went off track.
+
+## acme-only
+- company: acme
+
+Tell me about a launch here.
+
+## what-if
+- question_kind: case
+
+Your launch is in three days and the payment service is down.
+""",
+    "knowledge/probes/action.risk.md": """---
+kind: probe
+check: action.risk
+topic: action
+---
+## gate
+- depth: opening
+- when: No gate was named.
+- ask: What stood between you and a bad release?
+- listen: A gate with a limit.
+""",
+    "prompts/personas/acme.md": """---
+company: acme
+interviewer: Noor
+---
+## manner
+Quiet.
+
+## greeting
+Hello, I'm Noor.
+
+## next
+- Let's move on.
+- Another topic, then.
+
+## closing
+- That was my last one.
+
+## listens
+For gates.
+""",
+    "prompts/interviewer/conduct.md": """---
+id: interviewer/conduct
+---
+## praise
+great
+""",
+    "prompts/grader/check.md": """---
+id: grader/check
+inputs: [ask]
+---
+{{ ask }}
+""",
+    "prompts/rubrics/story.md": """---
+id: rubrics/story
+bar: 3.0
+dimensions: {ownership: Ownership}
+caps:
+  - {flag: flag.diffuse, dimension: ownership, highest: 2, unless: [action.risk]}
+---
+## action.risk
+- name: A risk
+- dimension: problem_solving
+- ask: Is a risk named?
+- near: result.baseline
+- value: 1.2
+
+## result.baseline
+- name: Before and after
+- dimension: data_use
+- ask: Is there a before and an after?
+
+## flag.diffuse
+- name: We
+- ask: Is it all "we"?
+""",
+}
+
+
+def content(folder: Path, **changed: str) -> Path:
+    """A small content folder; `changed` replaces or adds a file, its path with `__` for `/`."""
+    for name, text in (SMALL | {path.replace("__", "/") + ".md": text for path, text in changed.items()}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def faults(folder: Path) -> str:
+    with pytest.raises(ContentError) as told:
+        load_library(folder)
+    return str(told.value)
+
+
+@cache
+def shipped() -> Library:
+    return load_library(ROOT)
+
+
+# A small folder
+
+
+def test_a_company_a_question_and_a_probe_are_files_and_nothing_else(tmp_path: Path) -> None:
+    library = load_library(content(tmp_path))
+    acme = library.company("acme")
+    assert (acme.name, acme.bar, acme.questions, acme.minutes) == ("Acme", 3.1, 2, 45)
+    assert [(one.name, one.minutes, one.provenance) for one in acme.segments] == [("deep dive", 40, "several guides")]
+    assert acme.lens == dict.fromkeys(DIMENSIONS, 1.0)
+    assert (acme.probe_weights, acme.principles) == ({"action.risk": 1.5}, ("Ship Small",))
+    persona = library.personas["acme"]
+    assert persona.next_lines == ("Let's move on.", "Another topic, then.")
+    assert (persona.interviewer, persona.closing) == ("Noor", "That was my last one.")
+    assert library.questions[0] == Question(
+        "story/off-track",
+        "Tell me about a project that went off track.",
+        topic="recovery",
+        invites=("action.risk", "result.baseline"),
+        weight=2.5,
+    )
+    assert library.prompts["grader/check"].render(ask="Is a risk named?") == "Is a risk named?"
+
+
+def test_a_passage_takes_what_its_section_leaves_out_from_the_front_matter(tmp_path: Path) -> None:
+    passages = {passage.id: passage for passage in load_library(content(tmp_path)).passages}
+    probe = passages["probes/action.risk/gate"]
+    assert (probe.kind, probe.check, probe.topic, probe.depth) == ("probe", "action.risk", "action", "opening")
+    assert (probe.company, probe.question_kind, probe.provenance) == (GENERAL, "both", "own judgement")
+    assert probe.ask == "What stood between you and a bad release?"
+    assert probe.text == f"{probe.ask}\nNo gate was named.\nA gate with a limit."
+    assert passages["companies/acme/pace"].company == "acme"
+    assert passages["companies/acme/pace"].provenance == "several guides"
+
+
+def test_a_company_is_asked_its_own_questions_and_the_general_ones_of_the_kind(tmp_path: Path) -> None:
+    library = load_library(content(tmp_path))
+    assert [one.id for one in library.questions_for("acme")] == ["story/off-track", "story/acme-only"]
+    assert [one.id for one in library.questions_for("other")] == ["story/off-track"]
+    assert [one.id for one in library.questions_for("acme", "case")] == ["story/what-if"]
+
+
+def test_an_unknown_company_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match="'initech'") as told:
+        load_library(content(tmp_path)).company("initech")
+    assert "acme" in told.value.fix
+
+
+def test_the_digest_follows_the_passages(tmp_path: Path) -> None:
+    first = load_library(content(tmp_path)).digest
+    assert load_library(tmp_path).digest == first
+    probe = SMALL["knowledge/probes/action.risk.md"].replace("a limit", "a line")
+    assert load_library(content(tmp_path, **{"knowledge__probes__action.risk": probe})).digest != first
+
+
+def test_a_rubric_file_gives_its_checks_and_caps(tmp_path: Path) -> None:
+    rubric = load_library(content(tmp_path)).rubrics["rubrics/story"]
+    assert [check.id for check in rubric.checks] == ["action.risk", "result.baseline", "flag.diffuse"]
+    assert (rubric.check("action.risk").value, rubric.check("action.risk").near) == (1.2, ("result.baseline",))
+    cap = rubric.caps[0]
+    assert (cap.flag, cap.dimension, cap.highest, cap.unless) == ("flag.diffuse", "ownership", 2, ("action.risk",))
+
+
+@pytest.mark.parametrize("change", [("Is a risk named?", "Is one risk named?"), ("highest: 2", "highest: 1")])
+def test_another_wording_or_cap_is_another_version_of_the_rubric(tmp_path: Path, change: tuple[str, str]) -> None:
+    before = load_library(content(tmp_path)).rubrics["rubrics/story"].digest
+    changed = SMALL["prompts/rubrics/story.md"].replace(*change)
+    after = load_library(content(tmp_path, prompts__rubrics__story=changed)).rubrics["rubrics/story"].digest
+    assert before != after
+
+
+# Faults
+
+
+def test_all_faults_of_a_folder_are_listed_at_once(tmp_path: Path) -> None:
+    rubric = SMALL["prompts/rubrics/story.md"]
+    folder = content(
+        tmp_path,
+        knowledge__probes__bad="---\nkind: probe\n---\n## one\n- company: amzon\n- depth: deep\n- check: action.none\n"
+        "- provenance: rumour\n- question_kind: storry\n\nText.\n\n## one\n- check: action.risk\n- depth: opening\n"
+        "- ask: What?\n",
+        knowledge__probes__bare="## no front matter",
+        knowledge__guide__kindless="---\nkind: gide\n---\n## lost\nText.\n",
+        knowledge__questions__more="---\nkind: question\nquestion_kind: story\n---\n## heavy\n- weight: heavy\n\nTell me.\n"
+        "\n## wordless\n- invites: action.gone\n",
+        knowledge__companies__beta="---\nkind: company\ncompany: beta\nlens: {ownership: {weight: 1.0}}\n"
+        "probe_weights: {action.nil: 2}\n---\n",
+        knowledge__companies__gamma="---\nkind: company\ncompany: gamma\nround: {minutes: long}\n---\n",
+        prompts__personas__delta="---\ncompany: delta\ninterviewer: Al\n---\n## manner\nQuiet.\n",
+        prompts__rubrics__story=rubric.replace("dimension: data_use", "dimension: data").replace(
+            "flag: flag.diffuse", "flag: flag.difuse"
+        ).replace("near: result.baseline", "near: result.base").replace("- name: We\n", ""),
+        prompts__rubrics__other="---\nbar: 3\n---\n",
+    )
+    (folder / "prompts/rubrics/story.small.json").write_text('{"model": 1}')
+    told = faults(folder)
+    expected = [
+        "probes/bad.md: one: company 'amzon'",
+        "probes/bad.md: one: depth 'deep'",
+        "probes/bad.md: one: check 'action.none'",
+        "probes/bad.md: one: provenance 'rumour'",
+        "probes/bad.md: one: kind of question 'storry'",
+        "probes/bad.md: one has no `- ask:` line",
+        "probes/bad/one is there twice",
+        "bare.md has no front matter",
+        "guide/kindless.md: kind 'gide'",
+        "questions/more.md: ",
+        "'heavy'",
+        "questions/more.md: wordless has no text",
+        "wordless: invites 'action.gone'",
+        "companies/beta.md: lens 'ownership'",
+        "companies/beta.md: probe weight 'action.nil'",
+        "beta has no persona",
+        "companies/gamma.md: ",
+        "'long'",
+        "## greeting",
+        "rubrics/story.md: result.baseline: dimension 'data'",
+        "rubrics/story.md: cap 'flag.difuse'",
+        "rubrics/story.md: action.risk: near 'result.base'",
+        "rubrics/story.md: flag.diffuse needs",
+        "rubrics/other.md: ",
+        "rubrics/story.small.json: not a score rule",
+    ]
+    missing = [fault for fault in expected if fault not in told]
+    assert not missing, told
+
+
+@pytest.mark.parametrize("path", sorted(SMALL))
+def test_a_file_that_is_not_readable_is_a_content_fault_that_names_it(tmp_path: Path, path: str) -> None:
+    folder = content(tmp_path)
+    (folder / path).write_bytes(b"---\nkind: \xff\n---\n")
+    assert Path(path).name in faults(folder)
+
+
+@pytest.mark.parametrize("path", sorted(SMALL))
+def test_a_file_with_empty_front_matter_is_told_or_harmless(tmp_path: Path, path: str) -> None:
+    folder = content(tmp_path)
+    (folder / path).write_text("---\n{}\n---\n", encoding="utf-8")
+    try:
+        load_library(folder)
+    except ContentError as error:
+        assert error.problem  # any other error class would be a traceback on the user's screen
+
+
+def test_an_empty_folder_is_told_as_such(tmp_path: Path) -> None:
+    assert "0 companies, 0 questions" in faults(tmp_path)
+
+
+def test_a_persona_of_no_company_is_a_fault(tmp_path: Path) -> None:
+    persona = SMALL["prompts/personas/acme.md"].replace("company: acme", "company: acne")
+    told = faults(content(tmp_path, prompts__personas__acne=persona))
+    assert "personas/acne.md: company 'acne'" in told
+
+
+# What ships
+
+
+def test_the_shipped_library_knows_six_companies_each_with_a_round_and_an_interviewer() -> None:
+    library = shipped()
+    assert set(library.companies) == set(library.personas) == COMPANIES
+    for company in library.companies.values():
+        assert set(company.lens) == set(DIMENSIONS)
+        assert company.segments and sum(one.minutes for one in company.segments) <= company.minutes
+        assert {one.provenance for one in company.segments} <= set(PROVENANCES)
+        assert 1 <= company.questions <= len(library.questions_for(company.id))
+        assert company.principles
+    assert len({persona.interviewer for persona in library.personas.values()}) == 6
+    assert len({persona.digest for persona in library.personas.values()}) == 6
+
+
+def test_the_shipped_knowledge_is_wide_enough_to_interview_from() -> None:
+    kinds = Counter(passage.kind for passage in shipped().passages)
+    assert sum(kinds.values()) >= 400, kinds
+    assert set(kinds) == {"probe", "company", "question", "guide"}
+    for company in COMPANIES:
+        assert sum(one.kind == "company" and one.company == company for one in shipped().passages) >= 10, company
+    assert all(passage.text.strip() and passage.topic for passage in shipped().passages)
+
+
+def test_every_criterion_has_probes_at_all_depths_for_every_company_and_both_kinds_of_question() -> None:
+    probes = defaultdict(list)
+    for passage in shipped().passages:
+        if passage.kind == "probe":
+            probes[passage.check].append(passage)
+    rubric = shipped().rubrics["rubrics/story"]
+    for check in (check.id for check in rubric.checks if check.is_criterion):
+        own = probes[check]
+        assert len(own) >= 6, check
+        assert {probe.depth for probe in own} == set(DEPTHS), check
+        assert {probe.company for probe in own} == COMPANIES | {GENERAL}, check
+        for kind in ("story", "case"):
+            assert sum(probe.question_kind in (kind, "both") for probe in own) >= 3, (check, kind)
+
+
+def test_no_two_probes_ask_the_same_thing_in_the_same_words() -> None:
+    asked = Counter(passage.ask.lower() for passage in shipped().passages if passage.ask)
+    assert [ask for ask, times in asked.items() if times > 1] == []
+
+
+def test_there_are_forty_five_questions_and_the_five_usual_ones_come_first() -> None:
+    questions = shipped().questions
+    assert len(questions) >= 45
+    assert {question.kind for question in questions} == {"story", "case"}
+    assert len({question.text for question in questions}) == len(questions)
+    assert all(question.weight > 0 and question.invites for question in questions)
+    stories = sorted(shipped().questions_for("meta"), key=lambda question: -question.weight)
+    usual = ["off track", "launch", "teams were stuck", "quality", "rollout"]
+    assert all(word in question.text.lower() for word, question in zip(usual, stories, strict=False))
+    assert stories[4].weight > stories[5].weight
+    assert {question.company for question in stories[:5]} == {GENERAL}
+
+
+def spoken_lines() -> Iterator[tuple[str, str]]:
+    """Everything that an interviewer says as it stands, with where it stands."""
+    library = shipped()
+    for question in library.questions:
+        yield question.id, question.text
+    for passage in library.passages:
+        if passage.kind == "probe":
+            yield passage.id, passage.ask
+    for persona in library.personas.values():
+        for line in (persona.greeting, *persona.next_lines, persona.closing):
+            yield persona.company, line
+
+
+def test_every_probe_asks_one_question_in_at_most_45_words() -> None:
+    wrong = {
+        passage.id: passage.ask
+        for passage in shipped().passages
+        if passage.kind == "probe"
+        and (passage.ask.count("?") != 1 or passage.ask[-1] != "?" or len(passage.ask.split()) > 45)
+    }
+    assert wrong == {}
+
+
+PRAISE = re.compile(
+    r"(?:that(?:'s| is| was) |what )?(?:an? |very |really |so )*"
+    r"(?:great|excellent|good(?! (?:day|morning|afternoon|evening))|nice|perfect|awesome|amazing|fantastic|wonderful|"
+    r"impressive|brilliant|superb|outstanding|well done|love|interesting|thank(?:s| you) for sharing|i appreciate|"
+    r"i (?:like|love))\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("line", ["Great, and then?", "That's a really good point.", "I love that. Why?", "Well done."])
+def test_praise_is_recognised(line: str) -> None:
+    assert PRAISE.match(line)
+
+
+def test_no_spoken_line_begins_with_praise() -> None:
+    praised = [
+        (where, sentence)
+        for where, line in spoken_lines()
+        for sentence in re.split(r"(?<=[.!?])\s+", line)
+        if PRAISE.match(sentence)
+    ]
+    assert praised == []
+
+
+def test_every_shipped_line_is_filled_in_and_free_of_placeholders() -> None:
+    for where, line in spoken_lines():
+        assert line.strip(), where
+        assert not re.search(r"\{\{|\}\}|TODO|XXX|lorem ipsum|<[a-z]+>", line, re.IGNORECASE), (where, line)
+
+
+# Imports
+
+LAYERS = (
+    "errors markdown rubric interview settings prompts transcript library embeddings local_model models index records"
+    " guides grader interviewer scorecard answer_file conductor cli pages"
+).split()
+DOORS = {
+    "sqlalchemy": {"records"},
+    "chromadb": {"index"},
+    "langchain_chroma": {"index"},
+    "xllamacpp": {"local_model"},
+    "onnxruntime": {"embeddings"},
+    "openai": {"models"},
+    "langchain_openai": {"models", "embeddings"},
+    "streamlit": {"pages"},
+}
+UNSAFE_MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "imp"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "__import__", "import_module"}
+SAFE_YAML = {"safe_load", "safe_dump", "YAMLError"}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that the source imports, wherever it does so, as a dotted name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides what it imports"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def unsafe(tree: ast.AST) -> list[str]:
+    """What runs text as code, or reads a file as objects."""
+    found = [name for name in imported(tree) if name.split(".")[0] in UNSAFE_MODULES]
+    found += [name for name in imported(tree) if name.startswith("yaml.") and name.removeprefix("yaml.") not in SAFE_YAML]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            plain = isinstance(node.func, ast.Name) or called == "import_module"
+            found += [called] if plain and called in UNSAFE_CALLS else []
+            found += ["shell"] if any(one.arg == "shell" for one in node.keywords) else []
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml":
+            found += [] if node.attr in SAFE_YAML else [f"yaml.{node.attr}"]
+    return found
+
+
+def sources() -> dict[Path, ast.AST]:
+    files = sorted((ROOT / "simulator").rglob("*.py"))
+    assert len(files) > 15
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def layer(file: Path) -> str:
+    return file.relative_to(ROOT / "simulator").parts[0].removesuffix(".py")
+
+
+def test_a_module_imports_only_from_modules_below_it() -> None:
+    wrong = []
+    for file, tree in sources().items():
+        here = layer(file)
+        if here == "__init__":
+            assert not list(imported(tree))
+            continue
+        assert here in LAYERS, f"{here} has no place in the order of the layers"
+        for name in imported(tree):
+            assert name.split(".")[0] != "evals", f"{here} imports {name}"
+            if name.split(".")[0] == "simulator" and name != "simulator.__version__":
+                other = name.split(".")[1]
+                assert other in LAYERS, f"{here} imports {name}"
+                own = here == other == "pages"
+                if LAYERS.index(other) >= LAYERS.index(here) and not own:
+                    wrong.append(f"{here} imports {other}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", DOORS)
+def test_each_package_with_a_network_or_a_disk_behind_it_has_one_door(package: str) -> None:
+    users = {
+        layer(file)
+        for file, tree in sources().items()
+        if package in {name.split(".")[0] for name in imported(tree)}
+    }
+    assert users == DOORS[package]
+
+
+def test_nothing_runs_text_as_code_or_reads_a_file_as_objects() -> None:
+    assert {file.name: unsafe(tree) for file, tree in sources().items() if unsafe(tree)} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import pickle", "from pickle import loads", "eval('1')", "exec(x)", "yaml.load(x)", "yaml.unsafe_load(x)",
+     "from yaml import load", "importlib.import_module(x)", "def f():\n    import joblib", "run(x, shell=True)"],
+)  # fmt: skip
+def test_the_scan_for_unsafe_code_sees_it(source: str) -> None:
+    assert unsafe(ast.parse(source))
