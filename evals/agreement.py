@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 _DRAWS = 1000
+Levels = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def agreement(gold: Sequence[int], scores: Sequence[int], clusters: Sequence[str
     )
 
 
-def qwk(gold: Sequence[int], scores: Sequence[int]) -> float:
+def qwk(gold: Sequence[int] | Levels, scores: Sequence[int] | Levels) -> float:
     """Quadratic weighted kappa over the levels 1-4; not a number where one side is constant."""
     return float(cohen_kappa_score(gold, scores, labels=[1, 2, 3, 4], weights="quadratic"))
 

@@ -1,44 +1,51 @@
 """The model's raw log-odds of yes on every check of every answer, kept in a recording.
 
-One line an answer, keyed by a digest of every prompt that made it: nothing is asked twice, a run that was
-killed goes on, and a changed prompt is asked anew.
+Keyed by a digest of the whole prompt: nothing is asked twice, a run that was killed goes on, and a check
+whose wording or surroundings have changed is asked anew.
 """
 
+import json
 from pathlib import Path
-from typing import Any
 
 from rich.progress import track
 
 from evals.answers import LabelledAnswer
 from simulator.answer_file import LineFile
-from simulator.grader import Grader
-from simulator.models import ChatModel
+from simulator.grader import Grader, signed
+from simulator.models import ChatModel, Lane
 from simulator.prompts import digest_of
 
 FOLDER = Path(__file__).parent / "recordings"
 Odds = dict[str, dict[str, float]]
-"""Answer id -> check id -> log-odds."""
+"""Answer id -> check id -> log-odds that the check is met."""
 
 
 def collect(answers: list[LabelledAnswer], grader: Grader, model: ChatModel | None, path: Path) -> Odds:
     """The odds of these answers; without a model only from the recording, and KeyError names what lacks."""
-    import json
-
     lines = LineFile(path)
-    kept: dict[str, dict[str, float]] = {}
-    if path.exists():
-        kept = {one["id"]: one["odds"] for one in map(json.loads, path.read_text("utf-8").splitlines())}
+    kept = _kept(path)
     odds: Odds = {}
     for answer in track(answers, description="Asking the model", disable=model is None):
         reading = grader.read(answer.record.exchange)
         asks = {check.id: grader.question(reading, check) for check in grader.rubric.checks}
-        key = digest_of(*(text for messages in asks.values() for _, text in messages))
-        if key not in kept:
-            if model is None:
-                raise KeyError(f"no recording of {answer.record.id} with these prompts in {path.name}")
-            found = {name: round(model.yes_no(messages).log_odds, 4) for name, messages in asks.items()}
-            line: dict[str, Any] = {"id": key, "answer": answer.record.id, "model": model.name, "odds": found}
-            lines.add(line)
-            kept[key] = found
-        odds[answer.record.id] = kept[key]
+        keys = {name: digest_of(*(text for _, text in messages)) for name, messages in asks.items()}
+        new = {name: messages for name, messages in asks.items() if keys[name] not in kept}
+        if new and model is None:
+            raise KeyError(f"{path.name} holds no {', '.join(new)} of {answer.record.id} with these prompts")
+        if new and model is not None:
+            found = {
+                keys[name]: round(model.yes_no(messages, Lane.BACKGROUND, fresh=number == 0).log_odds, 4)
+                for number, (name, messages) in enumerate(new.items())
+            }
+            lines.add({"id": answer.record.id, "model": model.name, "odds": found})
+            kept |= found
+        odds[answer.record.id] = {check.id: signed(check, kept[keys[check.id]]) for check in grader.rubric.checks}
     return odds
+
+
+def _kept(path: Path) -> dict[str, float]:
+    kept: dict[str, float] = {}
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            kept |= json.loads(line)["odds"]
+    return kept

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter
 
@@ -28,7 +29,7 @@ from simulator.prompts import clean
 from simulator.records import Job, Records, new_id, passages_of, worker_name
 from simulator.rubric import Grade, Rubric
 from simulator.scorecard import Scorecard, score
-from simulator.settings import Settings
+from simulator.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:  # heavy packages are imported where they are first used: the page is there at once
     from langchain_core.embeddings import Embeddings
@@ -161,6 +162,13 @@ class Conductor:
             return self._model.name
         file = self.settings.model_file
         return file.stem if file else self.settings.model
+
+    @property
+    def host(self) -> str:
+        """Where the candidate's words are sent; empty when they stay on this machine."""
+        if self.settings.base_url:
+            return urlsplit(self.settings.base_url).netloc
+        return "" if self.settings.model == EMBEDDED else self.settings.model.partition(":")[0]
 
     @cached_property
     def _embeddings(self) -> "tuple[Embeddings, str]":

@@ -18,7 +18,7 @@ from simulator.prompts import Prompt, digest_of
 from simulator.rubric import Calibration, Check, Evidence, Finding, Grade, Rubric, ScoreRule, State, rate
 from simulator.transcript import Sentence, as_prompt, sentences
 
-MOST_EVIDENCE_TOKENS = 4
+MOST_EVIDENCE_TOKENS = 12
 LEAST_WORDS = 12
 """An answer with fewer words than this says nothing that five dimensions could be read from."""
 _NUMBER = re.compile(r"\d+")
@@ -30,7 +30,7 @@ class Judge(Protocol):
 
     name: str
 
-    def yes_no(self, messages: Sequence[Message], lane: Lane = ...) -> YesNo: ...
+    def yes_no(self, messages: Sequence[Message], lane: Lane = ..., *, fresh: bool = ...) -> YesNo: ...
 
     def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = ...) -> str: ...
 
@@ -69,14 +69,16 @@ class Grader:
         """The messages that put one check to the model."""
         return reading.asking(self._prompts["grader/check"].render(ask=check.ask))
 
-    def find(self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True) -> Finding:
+    def find(
+        self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True, fresh: bool = False
+    ) -> Finding:
         """The finding on one check. Raises nothing for a reply without yes or no: it is not assessed."""
         try:
-            odds = self._judge.yes_no(self.question(reading, check), lane)
+            odds = self._judge.yes_no(self.question(reading, check), lane, fresh=fresh)
         except UnusableReplyError as error:
             return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
         calibration = self._rule.calibrations.get(check.id, Calibration())
-        probability = _sigmoid(calibration.slope * odds.log_odds + calibration.offset)
+        probability = _sigmoid(calibration.slope * signed(check, odds.log_odds) + calibration.offset)
         if probability < calibration.threshold:
             return Finding(check.id, State.NOT_MET, probability)
         found = self._evidence(reading, check, lane) if evidence and not check.is_flag else ()
@@ -99,7 +101,8 @@ class Grader:
         reading = self.read(exchange)
         findings: dict[str, Finding] = {}
         for number, check in enumerate(self.rubric.checks, 1):
-            findings[check.id] = self.find(reading, check, lane)
+            # The first check reads the answer anew: the same answer then gives the same grade to the digit.
+            findings[check.id] = self.find(reading, check, lane, fresh=number == 1)
             each(number, len(self.rubric.checks))
         holes = [one.check for one in findings.values() if one.state is State.NOT_ASSESSED]
         if holes:
@@ -141,6 +144,11 @@ def not_an_answer(exchange: Exchange) -> str:
     if len(set(words)) < len(words) / 8:
         return "it says the same words again and again"
     return ""
+
+
+def signed(check: Check, log_odds: float) -> float:
+    """Log-odds that the check is met, from those of the model's yes."""
+    return -log_odds if check.reverse else log_odds
 
 
 def _sigmoid(value: float) -> float:

@@ -3,10 +3,10 @@
 A new company, question, probe or rubric is a file; no Python changes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +19,7 @@ from simulator.rubric import DIMENSIONS, Cap, Check, Rubric, ScoreRule, equal_ru
 GENERAL = "general"
 DEPTHS = ("opening", "pressing", "challenging")
 KINDS = ("story", "case", "both")
+PASSAGE_KINDS = ("probe", "company", "question", "guide")
 PROVENANCES = (
     "company-published",
     "several guides",
@@ -27,6 +28,7 @@ PROVENANCES = (
     "own judgement",
     "user guide",
 )
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +136,40 @@ class _Faults:
         if value not in allowed:
             self.add(path, f"{what} {value!r} is not one of {', '.join(sorted(allowed))}")
 
+    def parsed(self, folder: Path) -> list[markdown.Document]:
+        """The files of a folder that can be read."""
+        found = [self.made(path, markdown.parse, path) for path in sorted(folder.rglob("*.md"))]
+        return [document for document in found if document]
+
+    def made(self, path: Path, make: Callable[..., T], *values: object) -> T | None:
+        """What `make` makes of the values, or None with the fault noted."""
+        try:
+            return make(*values)
+        except ContentError as error:
+            self.lines.append(error.problem)
+        except KeyError as error:
+            self.add(path, f"{error} is missing")
+        except (AttributeError, TypeError, ValueError) as error:
+            self.add(path, str(error))
+        return None
+
 
 def load_library(folder: Path) -> Library:
     """Read `folder`/prompts and `folder`/knowledge. Raises ContentError listing every fault found."""
     faults = _Faults()
-    knowledge = [markdown.parse(path) for path in sorted((folder / "knowledge").rglob("*.md"))]
-    prompt_files = [markdown.parse(path) for path in sorted((folder / "prompts").rglob("*.md"))]
-    rubrics = {d.front["id"]: _rubric(d, faults) for d in prompt_files if d.path.parent.name == "rubrics"}
-    personas = [_persona(d) for d in prompt_files if d.path.parent.name == "personas"]
-    prompts = [prompt_from(d) for d in prompt_files if d.path.parent.name not in ("rubrics", "personas")]
-    companies = {str(d.front["company"]): _company(d, faults) for d in knowledge if d.front.get("kind") == "company"}
+    knowledge, prompt_files = faults.parsed(folder / "knowledge"), faults.parsed(folder / "prompts")
+    rubric_files = [d for d in prompt_files if d.path.parent.name == "rubrics"]
+    rubrics = {r.id: r for d in rubric_files if (r := faults.made(d.path, _rubric, d, faults))}
     check_ids = {check.id for rubric in rubrics.values() for check in rubric.checks}
-    owners = {*companies, GENERAL}
+    prompts = [prompt_from(d) for d in prompt_files if d.path.parent.name not in ("rubrics", "personas")]
+    company_files = [d for d in knowledge if d.front.get("kind") == "company"]
+    companies = {c.id: c for d in company_files if (c := faults.made(d.path, _company, d, faults, check_ids))}
+    owners = {GENERAL} | {str(d.front.get("company")) for d in company_files}
+    persona_files = [d for d in prompt_files if d.path.parent.name == "personas"]
+    personas = [p for d in persona_files if (p := faults.made(d.path, _persona, d, faults, owners))]
     passages, questions = [], []
     for document in knowledge:
+        faults.known(document.path, "kind", str(document.front.get("kind", "guide")), PASSAGE_KINDS)
         for section in document.sections:
             passage = _passage(document, section)
             passages.append(passage)
@@ -160,14 +182,19 @@ def load_library(folder: Path) -> Library:
                 if not passage.ask:
                     faults.add(document.path, f"{section.slug} has no `- ask:` line")
             if passage.kind == "question":
-                question = _question(passage, section)
-                questions.append(question)
-                for check in question.invites:
+                if question := faults.made(document.path, _question, passage, section):
+                    questions.append(question)
+                if not section.text:
+                    faults.add(document.path, f"{section.slug} has no text")
+                for check in _listed(section.one("invites")):
                     faults.known(document.path, f"{section.slug}: invites", check, check_ids)
     rules = [_rule(path, faults) for path in sorted((folder / "prompts" / "rubrics").glob("*.json"))]
     _unique(faults, folder, [passage.id for passage in passages])
     for company in companies.keys() - {persona.company for persona in personas}:
         faults.lines.append(f"prompts/personas: {company} has no persona")
+    conduct = [d for d in prompt_files if d.path.relative_to(folder).as_posix() == "prompts/interviewer/conduct.md"]
+    if not conduct:
+        faults.lines.append("prompts/interviewer: there is no conduct.md that can be read")
     if not companies or not questions or not rubrics:
         faults.lines.append(f"{folder} holds {len(companies)} companies, {len(questions)} questions")
     if faults.lines:
@@ -180,7 +207,7 @@ def load_library(folder: Path) -> Library:
         {prompt.id: prompt for prompt in prompts},
         rubrics,
         tuple(rule for rule in rules if rule),
-        markdown.parse(folder / "prompts" / "interviewer" / "conduct.md"),
+        conduct[0],
         digest_of(*(repr(passage) for passage in passages)),
     )
 
@@ -226,10 +253,12 @@ def _question(passage: Passage, section: markdown.Section) -> Question:
     )
 
 
-def _company(document: markdown.Document, faults: _Faults) -> Company:
+def _company(document: markdown.Document, faults: _Faults, check_ids: set[str]) -> Company:
     front: dict[str, Any] = document.front
     plan, lens = front.get("round") or {}, front.get("lens") or {}
     faults.known(document.path, "lens", ",".join(sorted(lens)), [",".join(sorted(DIMENSIONS))])
+    for check in front.get("probe_weights") or ():
+        faults.known(document.path, "probe weight", check, check_ids)
     return Company(
         id=str(front["company"]),
         name=str(front.get("name", front["company"])),
@@ -243,10 +272,14 @@ def _company(document: markdown.Document, faults: _Faults) -> Company:
     )
 
 
-def _persona(document: markdown.Document) -> Persona:
+def _persona(document: markdown.Document, faults: _Faults, owners: set[str]) -> Persona:
     def text(slug: str) -> str:
-        return document.section(slug).text
+        found = [section.text for section in document.sections if section.slug == slug]
+        if not any(found):
+            faults.add(document.path, f"there is nothing under `## {slug}`")
+        return "".join(found[:1])
 
+    faults.known(document.path, "company", str(document.front["company"]), owners - {GENERAL})
     lines = [line.removeprefix("- ").strip() for line in text("next").splitlines() if line.strip()]
     return Persona(
         company=str(document.front["company"]),
@@ -271,16 +304,27 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
             missing=section.one("missing"),
             advice=section.one("advice"),
             value=float(section.one("value", "1.0")),
+            reverse=section.one("reverse") == "yes",
             near=_listed(section.one("near")),
         )
         if not check.ask or not check.name:
             faults.add(document.path, f"{section.slug} needs `- name:` and `- ask:`")
+        if not check.is_flag:
+            faults.known(document.path, f"{section.slug}: dimension", check.dimension, DIMENSIONS)
         checks.append(check)
     caps = tuple(
         Cap(str(cap["flag"]), str(cap["dimension"]), int(cap["highest"]), tuple(cap.get("unless") or ()))
         for cap in document.front.get("caps") or ()
     )
-    texts = [f"{check.id}|{check.ask}" for check in checks]
+    ids = [check.id for check in checks]
+    for cap in caps:
+        faults.known(document.path, "cap", cap.dimension, DIMENSIONS)
+        for name in (cap.flag, *cap.unless):
+            faults.known(document.path, "cap", name, ids)
+    for check in checks:
+        for name in check.near:
+            faults.known(document.path, f"{check.id}: near", name, ids)
+    texts = [f"{check.id}|{check.ask}|{check.reverse}" for check in checks]
     return Rubric(
         str(document.front["id"]),
         digest_of(*texts, repr(caps)),

@@ -4,6 +4,7 @@ Whatever stands behind it (the embedded server, an OpenAI-compatible address, an
 of the program sees `ChatModel` and the errors of `simulator.errors`. Knows no prompt and no rubric.
 """
 
+import itertools
 import json
 import math
 import queue
@@ -125,18 +126,23 @@ class ChatModel:
         return _checked_text(_text(message), message.response_metadata, message.additional_kwargs)
 
     def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
-        """The reply in pieces, never asked for twice: the reader may have shown what came.
+        """The reply in pieces. Asked again only until the first piece: after it, the reader may have shown it.
 
         Raises at the end when the pieces make no whole reply: no finish, nothing said, cut at `max_tokens`.
         """
-        self.gate.wait(lane)
         deadline = time.monotonic() + self._timeout_seconds
+
+        def begin() -> tuple[Any, Iterator[Any]]:
+            chunks = iter(self._chat.stream(list(messages), **self._options(max_tokens, lane)))
+            return next(chunks, None), chunks
+
+        first, rest = self._call(begin, lane)
         pieces: queue.Queue[Any] = queue.Queue()
         stop = threading.Event()
 
         def pump() -> None:
             try:
-                for chunk in self._chat.stream(list(messages), **self._options(max_tokens, lane)):
+                for chunk in itertools.chain([first], rest) if first is not None else ():
                     pieces.put(chunk)
                     if stop.is_set():
                         return
@@ -156,7 +162,7 @@ class ChatModel:
         finally:
             stop.set()
         if not finish:
-            raise ModelUnavailableError("The model's reply broke off.", "It is asked again.")
+            raise ModelUnavailableError("The model's reply broke off.", "Try again.")
         _checked_text(said, {"finish_reason": finish}, {})
 
     def _next(self, pieces: "queue.Queue[Any]", deadline: float) -> Any:
@@ -171,13 +177,15 @@ class ChatModel:
             raise _mapped(got, self.name) from got
         return got
 
-    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.LIVE) -> YesNo:
+    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.LIVE, *, fresh: bool = False) -> YesNo:
         """Log-odds of yes from the first token's log-probabilities.
 
+        `fresh` makes the embedded server read all of it anew, so that what it has read before cannot show
+        in the last digits of this reply, nor of the replies that build on it.
         Raises ConfigurationError when the endpoint gives none, and UnusableReplyError when neither word
         carries at least a fifth of the probability: nothing is guessed from prose.
         """
-        options = self._options(1, lane) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        options = self._options(1, lane, fresh=fresh) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         message = self._call(lambda: self._chat.invoke(list(messages), **options), lane)
         _refuse_refusal(message.response_metadata, message.additional_kwargs)
         try:
@@ -203,10 +211,10 @@ class ChatModel:
         if self._endpoint:
             self._endpoint.stop()
 
-    def _options(self, max_tokens: int, lane: Lane) -> dict[str, Any]:
+    def _options(self, max_tokens: int, lane: Lane, *, fresh: bool = False) -> dict[str, Any]:
         options: dict[str, Any] = {"max_tokens": max_tokens}
         if self._endpoint:
-            options["extra_body"] = {"id_slot": int(lane), "cache_prompt": True}
+            options["extra_body"] = {"id_slot": int(lane), "cache_prompt": not fresh}
         return options
 
     def _call(self, call: Callable[[], T], lane: Lane) -> T:

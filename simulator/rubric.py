@@ -41,6 +41,8 @@ class Check:
     missing: str = ""
     advice: str = ""
     value: float = 1.0
+    reverse: bool = False
+    """`ask` is put the other way round, because the model answers that better: its No means yes."""
     near: tuple[str, ...] = ()
     """Checks whose evidence shows the moment where this one was missing."""
 

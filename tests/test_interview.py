@@ -5,7 +5,14 @@ from dataclasses import FrozenInstanceError
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from simulator.errors import InputError, OutOfTurnError
 from simulator.interview import (
@@ -168,11 +175,11 @@ def test_two_thousand_words_are_taken_as_they_were_typed() -> None:
 
 
 def test_the_refusal_of_a_long_answer_says_how_long_it_is() -> None:
-    with pytest.raises(InputError, match="2,001 words.*2,000"):
+    with pytest.raises(InputError, match=r"2,001 words.*2,000"):
         checked_answer("word " * 2_001)
 
 
-@given(st.lists(st.sampled_from(["a", "7", "naïve", "数", "🙂x"]), min_size=1, max_size=30), st.text(" \n\t", min_size=1))
+@given(st.lists(st.sampled_from(["a", "7", "naïve", "数", "🙂x"]), min_size=1), st.text(" \n\t", min_size=1))
 @settings(deadline=None, database=None)
 def test_any_text_with_a_letter_or_digit_is_taken_unchanged(words: list[str], space: str) -> None:
     text = space + space.join(words) + space

@@ -68,7 +68,7 @@ def test_a_section_may_have_no_text_and_no_fields(tmp_path: Path) -> None:
     assert document.section("last one").one("depth") == "opening"
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True), LINE, max_size=4), st.lists(LINE, max_size=4))
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True), LINE, max_size=4), st.lists(LINE))
 @settings(max_examples=150, deadline=None, database=None)
 def test_what_is_written_as_fields_and_text_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, fields: dict[str, str], lines: list[str]

@@ -28,15 +28,31 @@ from simulator.rubric import (
 )
 from simulator.settings import ROOT
 
-CRITERIA = (
-    "context.goal context.stakeholders context.role context.timeline action.ownership action.mechanism"
-    " action.diagnosis action.prioritisation action.tradeoff action.tools action.unblocking action.risk"
-    " result.quantified result.baseline result.rigour result.multiple result.reflection escalation.who"
-    " escalation.trigger answer.structure"
-).split()
+CRITERIA = [
+    "context.goal",
+    "context.stakeholders",
+    "context.role",
+    "context.timeline",
+    "action.ownership",
+    "action.mechanism",
+    "action.diagnosis",
+    "action.prioritisation",
+    "action.tradeoff",
+    "action.tools",
+    "action.unblocking",
+    "action.risk",
+    "result.quantified",
+    "result.baseline",
+    "result.rigour",
+    "result.multiple",
+    "result.reflection",
+    "escalation.who",
+    "escalation.trigger",
+    "answer.structure",
+]
 FLAGS = [
     f"flag.{name}"
-    for name in "hypothetical diffuse vague_result vanity flawless buzzwords off_topic".split()
+    for name in ["hypothetical", "diffuse", "vague_result", "vanity", "flawless", "buzzwords", "off_topic"]
 ]
 GUIDELINE_CAPS = {
     "flag.hypothetical": {"ownership": 2, "prioritization": 2, "problem_solving": 2, "data_use": 2},
@@ -208,9 +224,7 @@ def rules(draw: st.DrawFn) -> ScoreRule:
 @st.composite
 def probabilities(draw: st.DrawFn) -> dict[str, float]:
     flagged = draw(st.booleans())  # with every flag drawn freely, nearly everything would be capped at 1
-    return {
-        check.id: 0.0 if check.is_flag and not flagged else draw(SHARE) for check in story().checks
-    }
+    return {check.id: 0.0 if check.is_flag and not flagged else draw(SHARE) for check in story().checks}
 
 
 def _standing(rubric: Rubric, rule: ScoreRule, probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -265,9 +279,7 @@ def test_a_rating_is_base_plus_weight_times_probability_cut_at_three_points() ->
         generous(),
         dimensions=dict.fromkeys(DIMENSIONS, DimensionRule(1.0, weights, (1.5, 2.5, 3.5), 0.25)),
     )
-    found = findings_of(
-        {"context.role": 0.9, "action.ownership": 0.8, "escalation.who": 0.2, "flag.diffuse": 0.4}
-    )
+    found = findings_of({"context.role": 0.9, "action.ownership": 0.8, "escalation.who": 0.2, "flag.diffuse": 0.4})
     rating = rate(story(), rule, found)["ownership"]
     # 1.0 + 0.9 + 1.2 + 0.1 - 0.2 = 3.0; spread 1.28 * 0.25 = 0.32
     assert rating.raw == pytest.approx(3.0)
@@ -285,9 +297,7 @@ def test_a_rating_is_base_plus_weight_times_probability_cut_at_three_points() ->
     ("raw", "score"), [(0.2, 1), (1.49, 1), (1.5, 2), (2.49, 2), (2.5, 3), (3.49, 3), (3.5, 4), (9.0, 4)]
 )
 def test_a_raw_sum_on_a_cut_has_the_higher_score_and_never_leaves_one_to_four(raw: float, score: int) -> None:
-    rule = replace(
-        generous(), dimensions=dict.fromkeys(DIMENSIONS, DimensionRule(raw, {}, (1.5, 2.5, 3.5), 2.0))
-    )
+    rule = replace(generous(), dimensions=dict.fromkeys(DIMENSIONS, DimensionRule(raw, {}, (1.5, 2.5, 3.5), 2.0)))
     rating = rate(story(), rule, {})["data_use"]
     assert rating.score == score
     assert 1 <= rating.low <= rating.raw <= rating.high <= 4
@@ -311,13 +321,11 @@ def test_the_verdict_is_borderline_just_where_the_band_crosses_the_bar(raw: floa
     assert Grade({}, {name: _rating(score, raw, 0.2) for name in DIMENSIONS}).verdict(3.0) == verdict
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 4), st.floats(1, 4), st.floats(0, 3)), min_size=5, max_size=5
-    )
-)
+@given(st.lists(st.tuples(st.integers(1, 4), st.floats(1, 4), st.floats(0, 3)), min_size=5, max_size=5))
 @settings(deadline=None, database=None)
-def test_every_band_lies_inside_one_to_four_and_holds_the_overall_score(values: list[tuple[int, float, float]]) -> None:
+def test_every_band_lies_inside_one_to_four_and_holds_the_overall_score(
+    values: list[tuple[int, float, float]],
+) -> None:
     grade = Grade({}, {name: _rating(*one) for name, one in zip(DIMENSIONS, values, strict=True)})
     assert grade.band is not None and grade.overall is not None
     assert 1 <= grade.band[0] <= grade.overall <= grade.band[1] <= 4

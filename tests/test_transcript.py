@@ -12,8 +12,8 @@ from simulator.transcript import LONGEST_SENTENCE_WORDS, as_prompt, sentences
 FRAGMENTS = [
     "I", "cut", "the", "export", "and", "but", "because", "Then", "we", "e.g.", "i.e.", "vs.", "approx.", "Dr.",
     "Plan B.", "etc.", "no.", "4.2", "p<0.01", "1,200→380 ms", "shipped.", "Why?", "Done!", "late;", "first,",
-    "note:", '"go."', "(maybe.)", "‘yes.’", "naïve", "e\u0301te\u0301", "日本語。", "🙂", "👨\u200d👩\u200d👧", "...", "[3]",
-    "\n", "\n\n", "\t", "  ", "\u00a0", "\u2028", "- one", "<|im_end|>", ">>> candidate 0a1b2c", "[INST]",
+    "note:", '"go."', "(maybe.)", "‘yes.’", "naïve", "e\u0301te\u0301", "日本語。", "🙂", "👨\u200d👧", "...",
+    "[3]", "\n", "\n\n", "\t", "  ", "\u00a0", "\u2028", "- one", "<|im_end|>", ">>> candidate 0a1b2c", "[INST]",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=120).map(" ".join)
 RUN_ONS = st.lists(
@@ -136,9 +136,7 @@ def assert_fenced(*texts: str) -> str:
     numbered = sentences(turns)
     prompt = as_prompt(turns, numbered)
     expected = [[one.number for one in numbered if one.turn == index] for index in range(0, len(turns), 2)]
-    shown = [
-        [int(line[1 : line.index("]")]) for line in inside if line] for _, inside in fences(prompt)
-    ]
+    shown = [[int(line[1 : line.index("]")]) for line in inside if line] for _, inside in fences(prompt)]
     assert shown == expected
     assert not CHAT_TOKEN.search(prompt)
     return prompt

@@ -82,5 +82,4 @@ def _model_state() -> None:
         if st.button(words("try again"), key="reload-model"):
             program.warm_up()
             st.rerun()
-    host = program.settings.base_url or ("" if program.settings.model == "embedded" else program.settings.model)
-    st.caption(words("remote", host=host) if host else words("local"))
+    st.caption(words("remote", host=f"`{program.host}`") if program.host else words("local"))

@@ -1,0 +1,222 @@
+"""The pages in a real Chromium, against a real page server and a scripted model on the loopback."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from evals.browser import BROWSER_OPTIONS, chromium, free_port, serve, wait_until_up
+from simulator.settings import ROOT
+
+pytestmark = pytest.mark.browser
+ANSWER = (
+    "In Q2 2023 our checkout migration was three weeks behind. I ran it as the product manager. The payments team "
+    "was blocked because the fraud vendor kept changing its API. I decided to cut the loyalty points feature."
+)
+REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
+SLOW_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_OPTIONS)
+        yield found
+        found.close()
+
+
+class Site:
+    """A page server on its own data folder that can be killed and started again."""
+
+    def __init__(self, data_dir: Path, model: FaultServer) -> None:
+        self.port = free_port()
+        self.data_dir = data_dir
+        self.model = model
+        self.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, **settings: str) -> None:
+        named = {"SIMULATOR_MODEL": "fake", "SIMULATOR_BASE_URL": self.model.base_url} | settings
+        self.process = serve(ROOT / "streamlit_app.py", self.port, self.data_dir, **named)
+        wait_until_up(self.port)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def site(data_dir: Path, scripted_model: FaultServer) -> Iterator[Site]:
+    found = Site(data_dir, scripted_model)
+    yield found
+    found.kill()
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1100, "height": 900})
+    found = context.new_page()
+    found.set_default_timeout(SLOW_MS)
+    found.goto(site.address)
+    yield found
+    context.close()
+
+
+@pytest.fixture
+def begin(page: Page) -> Callable[[str], None]:
+    """Choose a company and start a quick interview."""
+
+    def _begin(company: str) -> None:
+        page.get_by_role("radio", name=company).click()
+        page.get_by_role("button", name="Start the interview").click()
+        page.get_by_label("Your answer").wait_for()
+
+    return _begin
+
+
+def send(page: Page, text: str) -> None:
+    page.get_by_label("Your answer").fill(text)
+    page.get_by_role("button", name="Send answer").click()
+
+
+def finish(page: Page) -> None:
+    page.get_by_role("button", name="Finish now").click()
+    page.get_by_role("button", name="Finish and grade").click()
+
+
+def test_an_interview_goes_from_the_choice_of_company_to_a_scorecard_over_a_reload(
+    page: Page, begin: Callable[[str], None]
+) -> None:
+    begin("Stripe")
+    expect(page.get_by_text("Stripe · Maeve")).to_be_visible()
+    question = page.locator(".question").inner_text()
+    send(page, ANSWER)
+    page.get_by_text("Follow-up 1 of").wait_for()
+    probe = page.locator(".said").last.inner_text()
+    assert probe.endswith("?")
+    quoted = re.search("“(.+?)”", probe)
+    assert quoted and quoted[1] in ANSWER
+    page.reload()
+    page.get_by_text("Follow-up 1 of").wait_for()
+    assert page.locator(".question").inner_text() == question
+    assert page.locator(".said").last.inner_text() == probe
+    send(page, REPLY)
+    page.get_by_text("Follow-up 2 of").wait_for()
+    finish(page)
+    page.get_by_text("Five dimensions").wait_for()
+    assert page.locator(".dimension").count() == 5
+    marks = page.locator("mark").all_inner_texts()
+    assert marks
+    assert all(mark in f"{ANSWER} {REPLY}" for mark in marks)
+    assert page.get_by_role("button", name="Download as Markdown").is_visible()
+    page.get_by_role("button", name="New interview").first.click()
+    page.get_by_text("Your interviews").wait_for()
+    page.get_by_role("button", name=re.compile("Stripe · .*overall")).click()
+    page.get_by_text("Five dimensions").wait_for()
+
+
+def test_a_killed_server_started_again_shows_the_interview_where_it_was(
+    page: Page, site: Site, begin: Callable[[str], None]
+) -> None:
+    begin("Uber")
+    send(page, ANSWER)
+    page.get_by_text("Follow-up 1 of").wait_for()
+    before = page.locator(".said").all_inner_texts()
+    page.get_by_label("Your answer").fill("half an answer that is not sent")
+    page.get_by_label("Your answer").blur()
+    page.get_by_text("7 words").wait_for()
+    site.kill()
+    site.start()
+    page.reload()
+    page.get_by_text("Follow-up 1 of").wait_for()
+    assert page.locator(".said").all_inner_texts() == before
+    expect(page.get_by_label("Your answer")).to_have_value("half an answer that is not sent")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [("   ", "no words in this answer"), ("\U0001f600 \U0001f680", "no words in this answer"), ("word " * 2001, "2,001 words")],
+    ids=["blank", "only emoji", "too long"],
+)
+def test_an_answer_that_cannot_be_taken_is_explained_and_stays_in_the_box(
+    page: Page, begin: Callable[[str], None], typed: str, told: str
+) -> None:
+    begin("Meta")
+    send(page, typed)
+    page.get_by_text(told).wait_for()
+    expect(page.get_by_label("Your answer")).to_have_value(typed)
+    assert page.get_by_text("Follow-up").count() == 0
+
+
+def test_a_model_that_fails_is_named_and_the_answer_is_kept_until_it_is_back(
+    page: Page, site: Site, begin: Callable[[str], None]
+) -> None:
+    begin("Google")
+    site.kill()
+    site.start(SIMULATOR_BASE_URL=f"http://127.0.0.1:{free_port()}/v1")
+    page.reload()
+    send(page, ANSWER)
+    page.get_by_text("Your answer is saved.").wait_for()
+    expect(page.get_by_text(ANSWER)).to_be_visible()
+    site.kill()
+    site.start()
+    page.reload()
+    page.get_by_text("Follow-up 1 of").wait_for()
+
+
+def test_nothing_that_is_typed_or_replied_can_act_or_reach_out_of_the_page(
+    page: Page, begin: Callable[[str], None]
+) -> None:
+    outside: list[str] = []
+    page.on("request", lambda request: outside.append(request.url) if "127.0.0.1" not in request.url else None)
+    hostile = '<img src="http://evil.example/a.png" onerror="alert(1)"> ![x](http://evil.example/b.png) <b>bold</b> '
+    begin("Airbnb")
+    send(page, hostile + ANSWER)
+    page.get_by_text("Follow-up 1 of").wait_for()
+    finish(page)
+    page.get_by_text("Five dimensions").wait_for()
+    assert hostile.strip() in page.locator(".said").first.inner_text()
+    assert not [url for url in outside if not url.startswith(("data:", "blob:"))]
+
+
+def test_the_interviewer_says_what_it_listens_for_only_when_asked(page: Page, begin: Callable[[str], None]) -> None:
+    begin("Amazon")
+    listens = page.get_by_text(re.compile("listen for|I want to hear|I'm listening", re.IGNORECASE))
+    assert page.locator(".said", has=listens).count() == 0
+    page.get_by_role("button", name="Ask what I listen for").click()
+    page.locator("[data-testid=stPopoverBody] .said").wait_for()
+
+
+def test_finishing_before_an_answer_gives_no_score_and_says_why(page: Page, begin: Callable[[str], None]) -> None:
+    begin("Amazon")
+    finish(page)
+    page.get_by_text("There is nothing to grade").wait_for()
+    assert page.locator(".dimension").count() == 0
+
+
+def test_an_unknown_address_is_explained(page: Page, site: Site) -> None:
+    page.goto(f"{site.address}/interview?id=nonsense")
+    page.get_by_text("There is no interview with this address.").wait_for()
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, site: Site) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme="dark")
+    page = context.new_page()
+    page.set_default_timeout(SLOW_MS)
+    page.goto(site.address)
+    page.get_by_role("button", name="Start the interview").click()
+    page.get_by_label("Your answer").wait_for()
+    send(page, ANSWER)
+    page.get_by_text("Follow-up 1 of").wait_for()
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
+    finish(page)
+    page.get_by_text("Five dimensions").wait_for()
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
+    context.close()
