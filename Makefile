@@ -7,14 +7,14 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 # Compiled imports make every start seconds faster; some systems switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test bench lint evals-fit browser clean
+.PHONY: run setup test bench lint fit browser clean
 
 run: setup  ## Set up what is missing, then serve the page.
 	@echo "Open http://127.0.0.1:$(PORT)"
 	@$(BIN)/simulator serve --port $(PORT)
 
 setup: $(VENV)/.installed  ## Virtual environment, pinned dependencies, model file.
-	@$(BIN)/simulator model fetch
+	@$(BIN)/simulator model fetch > /dev/null
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) (once)"
@@ -22,6 +22,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@echo "Building the passage index"
+	@$(BIN)/simulator index
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
@@ -39,7 +41,7 @@ test: setup $(VENV)/.installed-dev browser  ## All tests, with the real model an
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: setup  ## Ratios and memory, measured in one run.
+bench: setup $(VENV)/.installed-dev browser  ## Ratios and memory, measured in one run.
 	@$(BIN)/python -m evals.bench
 
 fit: setup $(VENV)/.installed-dev  ## Fit the score rule of the embedded model anew (about an hour).

@@ -270,6 +270,15 @@ def search(
 
 
 @app.command()
+def index(json_: Json = False) -> None:
+    """Build the passage index where it is missing or damaged; the program does so by itself when it starts."""
+    with _conductor() as conductor:
+        found = conductor.index()
+        data = {"passages": len(found.passages), "path": str(found.path)}
+        _emit(json_, data, f"{len(found.passages)} passages in {found.path}")
+
+
+@app.command()
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Markdown, text, PDF or HTML files.")],
     company: Annotated[str, typer.Option(help="The company it is about, or general.")] = "general",

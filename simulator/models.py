@@ -130,6 +130,7 @@ class ChatModel:
 
         Raises at the end when the pieces make no whole reply: no finish, nothing said, cut at `max_tokens`.
         """
+        self.gate.wait(lane)
         deadline = time.monotonic() + self._timeout_seconds
 
         def begin() -> tuple[Any, Iterator[Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    URL,
     Boolean,
     Column,
     Engine,
@@ -230,6 +231,8 @@ class Records:
         """Forget an interview and all that belongs to it."""
         with self._write() as connection:
             connection.execute(delete(_interviews).where(_interviews.c.id == interview_id))
+        with self._mapped(), self._engine.connect() as connection:  # its words are in the log too
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _interview(self, connection: Connection, interview_id: str) -> Interview:
         row = connection.execute(select(_interviews).where(_interviews.c.id == interview_id)).first()
@@ -364,7 +367,7 @@ class Records:
             try:
                 yield connection
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                connection.rollback()  # not a plain ROLLBACK: a full disk has SQLite roll back by itself
                 raise
             connection.exec_driver_sql("COMMIT")
 
@@ -375,7 +378,7 @@ class Records:
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                connection.rollback()
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -386,7 +389,8 @@ class Records:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 5, "check_same_thread": False})
+    address = URL.create("sqlite", database=str(path))  # a path may hold `?` and `%`
+    engine = create_engine(address, connect_args={"timeout": 5, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:
