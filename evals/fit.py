@@ -36,6 +36,7 @@ from simulator.rubric import (
     Rubric,
     ScoreRule,
     State,
+    equal_rule,
     rate,
 )
 from simulator.settings import ROOT, load_settings
@@ -199,7 +200,7 @@ def main() -> None:
     name = model.name if model else FILE_NAME.removesuffix(".gguf")
     path = FOLDER / f"odds-{name}.jsonl"
     train, dev = labelled("train", companies), labelled("dev", companies)
-    grader = Grader(conductor.library.prompts, rubric, conductor.library.rule_for(rubric, name), model)  # type: ignore[arg-type]  # it only lays out prompts here
+    grader = Grader(conductor.library.prompts, rubric, equal_rule(rubric), model, lambda check, found: ())  # type: ignore[arg-type]  # it only lays out prompts here
     odds = collect([*train, *dev], grader, model, path)
     rule = fit(train, odds, rubric, name)
     target = ROOT / "prompts" / "rubrics" / f"story.{name}.json"

@@ -18,6 +18,9 @@ from simulator.interview import MOST_WORDS, Exchange, Question, Role, Turn
 from simulator.prompts import clean
 from simulator.rubric import DIMENSIONS, Finding, Grade, State
 
+MOST_FILE_WORDS = 4 * MOST_WORDS
+"""An opening and three replies, each as long as an interview takes it."""
+
 
 class _Turn(BaseModel):
     role: Role
@@ -81,9 +84,12 @@ def _fault(record: _Record, companies: set[str], before: list[AnswerRecord]) -> 
         return f"company {record.company!r} is not one of {', '.join(sorted(companies))}"
     if any(other.id == record.id for other in before):
         return f"id {record.id!r} is there twice"
-    words = sum(len(turn.text.split()) for turn in record.turns)
-    if words > 4 * MOST_WORDS:
-        return f"{words:,} words; the most that fits is {4 * MOST_WORDS:,}"
+    texts = [record.question, *(turn.text for turn in record.turns)]
+    words, characters = sum(len(text.split()) for text in texts), sum(map(len, texts))
+    if words > MOST_FILE_WORDS:
+        return f"{words:,} words; the most that fits is {MOST_FILE_WORDS:,}"
+    if characters > 12 * MOST_FILE_WORDS:
+        return f"{characters:,} characters; the most that fits is {12 * MOST_FILE_WORDS:,}"
     return ""
 
 
@@ -105,11 +111,15 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-class LineFile:
-    """An output file of JSON lines that survives being stopped at any byte."""
+_BEGINNING = b'{"id": "'
 
-    def __init__(self, path: Path) -> None:
+
+class LineFile:
+    """An output file of JSON lines, each with an `id` and a `key`, that survives being stopped at any byte."""
+
+    def __init__(self, path: Path, key: str = "id") -> None:
         self._path = path
+        self._key = key
         self.done = self._mend()
 
     def add(self, line: dict[str, Any]) -> None:
@@ -132,14 +142,26 @@ class LineFile:
         try:
             raw = self._path.read_bytes()
             whole = raw[: raw.rfind(b"\n") + 1]
-            done = {str(json.loads(line)["id"]) for line in whole.splitlines() if line.strip()}
+            lines = [json.loads(line) for line in whole.splitlines() if line.strip()]
+            if not self._is_cut_off(raw[len(whole) :]) or not all(self._key in line for line in lines):
+                raise ValueError("somebody else's file, which must not be touched")
+            done = {str(line["id"]) for line in lines}
             if whole != raw:
                 self._path.write_bytes(whole)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self._path} exists and is not an earlier output of this command.", "Name another file."
             ) from error
         return done
+
+    def _is_cut_off(self, rest: bytes) -> bool:
+        """Whether what stands behind the last line end can be the beginning of a line that `add` wrote."""
+        if not rest.startswith(_BEGINNING) and not _BEGINNING.startswith(rest):
+            return False
+        try:
+            return self._key in json.loads(rest)
+        except ValueError:
+            return True
 
 
 def grade_line(record: AnswerRecord, grade: Grade, bar: float) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _progress(_: str) -> Iterator[Progress]:
 def grade(source: In, out: Out, json_: Json = False) -> None:
     """Grade answers: one output line an answer."""
     with _conductor() as conductor:
-        records, lines = _records(conductor, source, out)
+        records, lines = _records(conductor, source, out, "findings")
         grader = conductor.grader() if records else None
 
         def one(record: AnswerRecord, tick: Callable[[int, int], None]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def probe(source: In, out: Out, json_: Json = False) -> None:
     with _conductor() as conductor:
         from simulator.interviewer import Phrasing
 
-        records, lines = _records(conductor, source, out)
+        records, lines = _records(conductor, source, out, "probe")
 
         def one(record: AnswerRecord, _: Callable[[int, int], None]) -> dict[str, Any]:
             started = time.monotonic()
@@ -212,9 +212,10 @@ def probe(source: In, out: Out, json_: Json = False) -> None:
         _each(records, lines, one, json_, out)
 
 
-def _records(conductor: Conductor, source: Path, out: Path) -> tuple[list[AnswerRecord], LineFile]:
+def _records(conductor: Conductor, source: Path, out: Path, key: str) -> tuple[list[AnswerRecord], LineFile]:
+    """The answers that are not in `out` yet; every line there has the field `key`."""
     records = read_answers(source, conductor.library.companies)
-    lines = LineFile(out)
+    lines = LineFile(out, key)
     left = [record for record in records if record.id not in lines.done]
     if len(left) < len(records):
         console.print(f"{len(records) - len(left)} of {len(records)} are in {out} already; going on.")

@@ -191,11 +191,12 @@ class Conductor:
             return self._index
 
     def grader(self) -> "Grader":
+        from simulator.evidence import Locator
         from simulator.grader import Grader
 
         model = self.model()
         rule = self.library.rule_for(self.rubric, model.name)
-        return Grader(self.library.prompts, self.rubric, rule, model)
+        return Grader(self.library.prompts, self.rubric, rule, model, Locator(self._embeddings[0]).locate)
 
     # The interview
 

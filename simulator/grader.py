@@ -11,18 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simulator.errors import UnusableReplyError
+from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.interview import Exchange
 from simulator.models import Lane, Message, YesNo
-from simulator.prompts import Prompt, digest_of
+from simulator.prompts import Prompt, digest_of, disarmed
 from simulator.rubric import Calibration, Check, Evidence, Finding, Grade, Rubric, ScoreRule, State, rate
 from simulator.transcript import Sentence, as_prompt, sentences
 
-MOST_EVIDENCE_TOKENS = 12
 LEAST_WORDS = 12
 """An answer with fewer words than this says nothing that five dimensions could be read from."""
-_NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+Locate = Callable[[Check, Sequence[Sentence]], tuple[Evidence, ...]]
+"""Finds the sentences that show a check; `evidence.Locator.locate` is the real one."""
 
 
 class Judge(Protocol):
@@ -31,8 +33,6 @@ class Judge(Protocol):
     name: str
 
     def yes_no(self, messages: Sequence[Message], lane: Lane = ..., *, fresh: bool = ...) -> YesNo: ...
-
-    def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = ...) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,17 @@ class Reading:
     sentences: tuple[Sentence, ...]
 
     def asking(self, text: str) -> list[Message]:
-        return [*self.head, ("user", f"{self.body}\n\n{text}")]
+        return [*self.head, ("user", disarmed(f"{self.body}\n\n{text}"))]
 
 
 class Grader:
     """Grades exchanges with one model, one rubric and one fitted rule."""
 
-    def __init__(self, prompts: Mapping[str, Prompt], rubric: Rubric, rule: ScoreRule, judge: Judge) -> None:
+    def __init__(
+        self, prompts: Mapping[str, Prompt], rubric: Rubric, rule: ScoreRule, judge: Judge, locate: Locate
+    ) -> None:
         self.rubric = rubric
+        self._locate = locate
         self._prompts = prompts
         self._rule = rule
         self._judge = judge
@@ -72,16 +75,16 @@ class Grader:
     def find(
         self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True, fresh: bool = False
     ) -> Finding:
-        """The finding on one check. Raises nothing for a reply without yes or no: it is not assessed."""
+        """The finding on one check. Raises nothing for a reply without yes or no, or a refusal: not assessed."""
         try:
             odds = self._judge.yes_no(self.question(reading, check), lane, fresh=fresh)
-        except UnusableReplyError as error:
+        except (UnusableReplyError, ModelRefusedError) as error:
             return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
         calibration = self._rule.calibrations.get(check.id, Calibration())
         probability = _sigmoid(calibration.slope * signed(check, odds.log_odds) + calibration.offset)
         if probability < calibration.threshold:
             return Finding(check.id, State.NOT_MET, probability)
-        found = self._evidence(reading, check, lane) if evidence and not check.is_flag else ()
+        found = self._locate(check, reading.sentences) if evidence and not check.is_flag else ()
         if evidence and not check.is_flag and not found:
             return Finding(check.id, State.NOT_MET, probability, note="no sentence was found for it")
         return Finding(check.id, State.MET, probability, found)
@@ -110,19 +113,8 @@ class Grader:
             return Grade(findings, {}, reason, self._provenance(started))
         return Grade(findings, rate(self.rubric, self._rule, findings), "", self._provenance(started))
 
-    def _evidence(self, reading: Reading, check: Check, lane: Lane) -> tuple[Evidence, ...]:
-        asked = reading.asking(self._prompts["grader/evidence"].render(ask=check.ask))
-        try:
-            reply = self._judge.reply(asked, MOST_EVIDENCE_TOKENS, lane)
-        except UnusableReplyError:
-            return ()
-        number = _NUMBER.search(reply)
-        by_number = {sentence.number: sentence for sentence in reading.sentences}
-        sentence = by_number.get(int(number[0])) if number else None
-        return (sentence.evidence,) if sentence else ()
-
     def _provenance(self, started: float) -> dict[str, str | float]:
-        names = ("interviewer/system", "interviewer/exchange", "grader/check", "grader/evidence")
+        names = ("interviewer/system", "interviewer/exchange", "grader/check")
         return {
             "model": self._judge.name,
             "rubric": f"{self.rubric.id}@{self.rubric.digest}",
@@ -137,10 +129,11 @@ def not_an_answer(exchange: Exchange) -> str:
     words = [word.lower() for word in _WORD.findall(exchange.candidate_text)]
     if len(words) < LEAST_WORDS:
         return f"only {len(words)} words were said"
-    asked = {word.lower() for word in _WORD.findall(exchange.question.text)}
+    heard = " ".join((exchange.question.text, *(turn.text for turn in exchange.probes)))
+    asked = {word.lower() for word in _WORD.findall(heard)}
     own = [word for word in words if word not in asked]
     if len(set(own)) < LEAST_WORDS // 2:
-        return "it only repeats the question"
+        return "it only repeats what was asked"
     if len(set(words)) < len(words) / 8:
         return "it says the same words again and again"
     return ""

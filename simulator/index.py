@@ -91,7 +91,9 @@ class PassageIndex:
             collection_name=COLLECTION,
             embedding_function=self._embeddings,
             client=client,
-            collection_configuration={"hnsw": {"space": "cosine"}},
+            # The graph is never written to files of its own but made from the database at each start: from
+            # 1,000 passages on, Chroma would read such files unchecked, and crashes on a damaged one.
+            collection_configuration={"hnsw": {"space": "cosine", "sync_threshold": 1_000_000}},
         )
 
     def _opened(self) -> Chroma | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from simulator.errors import UnusableReplyError
+from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.grader import Grader, Reading
 from simulator.index import Hit, PassageIndex
 from simulator.interview import Exchange, Role, Turn
@@ -87,7 +87,8 @@ class Conduct:
             return "praise"
         if any(lower.startswith(word) for word in self.preface):
             return "a preface"
-        if any(_same(question, earlier) for earlier in asked):
+        size = len(question.split())
+        if any(_same(question, " ".join(earlier.split()[-size:])) for earlier in asked):  # without its opener
             return "asked before"
         return ""
 
@@ -116,7 +117,7 @@ class Interviewer:
         check = self._most_valuable_open(exchange, reading, tried)
         if check is None:
             return None
-        said = [turn.text for turn in exchange.turns if turn.role is Role.CANDIDATE][-1]
+        said = next((turn.text for turn in reversed(exchange.turns) if turn.role is Role.CANDIDATE), "")
         hits = self.index.search(
             f"{check.name}. {said}",
             self.company.id,
@@ -142,7 +143,7 @@ class Interviewer:
                 question += piece
                 yield piece
             fault = self.conduct.fault(question, asked) or self._drifted(question, aim)
-        except UnusableReplyError as error:
+        except (UnusableReplyError, ModelRefusedError) as error:
             fault = error.problem
         if fault:
             phrasing.replaced = fault
@@ -189,6 +190,8 @@ class Interviewer:
         """The sentence of the candidate that lies nearest to the probe, cut to a clause."""
         texts = [" ".join(sentence.text.split()) for sentence in reading.sentences]
         likely = [text for text in texts if len(text.split()) >= 4] or texts
+        if not likely:
+            return ""
         vectors = np.array(self.embeddings.embed_documents([hit.passage.text, *likely]))
         return quotable(likely[int(np.argmax(vectors[1:] @ vectors[0]))])
 
@@ -207,7 +210,8 @@ class Interviewer:
                 held = held.lstrip(" \"“'")
                 if len(held.split()) <= _HELD_WORDS and not ends:
                     continue
-                fault = any(held.lower().startswith(word) for word in self.conduct.preface)
+                openings = (*self.conduct.preface, *self.conduct.praise)
+                fault = any(held.lower().startswith(word) for word in openings)
                 if fault or not _QUESTION_START.match(held):
                     raise UnusableReplyError("a preface instead of a question")
             out = held[: held.index("?") + 1] if ends else held

@@ -304,6 +304,9 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
             missing=section.one("missing"),
             advice=section.one("advice"),
             value=float(section.one("value", "1.0")),
+            cue=section.one("cue"),
+            like=tuple(section.fields.get("like", ())),
+            whole=section.one("whole") == "yes",
             reverse=section.one("reverse") == "yes",
             near=_listed(section.one("near")),
         )

@@ -78,9 +78,14 @@ def _invisible(character: str) -> bool:
     )
 
 
+def disarmed(text: str) -> str:
+    """`text` with the control tokens of chat templates broken up, so that none opens or ends a message."""
+    return _CHAT_TOKENS.sub(lambda match: match[0][0] + " " + match[0][1:], text)
+
+
 def fenced(label: str, text: str) -> str:
     """`text` between two marker lines as data; the control tokens of chat templates are broken up."""
-    safe = _CHAT_TOKENS.sub(lambda match: match[0][0] + " " + match[0][1:], text)
+    safe = disarmed(text)
     mark = f"{label} {digest_of(text)[:6]}"
     while mark in safe:  # six hex digits can be forged
         mark = f"{label} {digest_of(mark, text)[:6]}"

@@ -43,6 +43,12 @@ class Check:
     value: float = 1.0
     reverse: bool = False
     """`ask` is put the other way round, because the model answers that better: its No means yes."""
+    cue: str = ""
+    """A pattern of words that a sentence showing this check often holds."""
+    like: tuple[str, ...] = ()
+    """Sentences that would show this check."""
+    whole: bool = False
+    """It is about the answer as a whole; no one sentence shows it."""
     near: tuple[str, ...] = ()
     """Checks whose evidence shows the moment where this one was missing."""
 

@@ -175,3 +175,12 @@ def test_the_same_text_has_the_same_fence_and_another_text_another() -> None:
     assert fenced("candidate", "a") == fenced("candidate", "a")
     marks = {fenced("candidate", text).splitlines()[0] for text in "abcdefgh"}
     assert len(marks) == 8
+
+
+@pytest.mark.parametrize(
+    "token", ["<|im_start|>", "<|endoftext|>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>", "</s>"]
+)
+def test_the_control_tokens_of_chat_templates_are_broken_up_and_stay_readable(token: str) -> None:
+    told = fenced("candidate", f"I typed {token} twice: {token}{token}")
+    assert token not in told
+    assert told.replace(" ", "").count(token) == 3

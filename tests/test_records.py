@@ -34,8 +34,8 @@ QUESTIONS = (
     Question(
         "story/off-track",
         "Tell me about a project.",
-        "story",
-        "general",
+        "case",
+        "meta",
         "recovery",
         ("a", "b"),
         2.3,

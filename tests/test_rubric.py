@@ -193,9 +193,11 @@ def test_the_threshold_of_a_check_decides_what_counts_as_a_likely_yes() -> None:
 def test_a_flag_needs_no_evidence_to_count() -> None:
     rule = generous()
     ownership = rule.dimensions["ownership"]
-    weighed = replace(ownership, weights={**ownership.weights, "flag.diffuse": -1.0})
+    weighed = replace(ownership, weights={**ownership.weights, "flag.vanity": -1.0})
     rule = replace(rule, dimensions={**rule.dimensions, "ownership": weighed})
-    assert rate(story(), rule, everything_met(flag__diffuse=0.4))["ownership"].raw == pytest.approx(3.6)
+    for probability in (0.4, 0.9):
+        raw = rate(story(), rule, everything_met(flag__vanity=probability))["ownership"].raw
+        assert raw == pytest.approx(4 - probability)
 
 
 def test_a_check_that_was_not_assessed_earns_nothing_and_takes_nothing() -> None:
@@ -342,9 +344,9 @@ def test_a_lens_weighs_the_five_scores_and_leaves_them_as_they_are() -> None:
     given_scores = dict(zip(DIMENSIONS, (4, 2, 3, 1, 3), strict=True))
     ratings = {name: _rating(score, score, 0.1) for name, score in given_scores.items()}
     assert lens_overall(ratings, {}) == Grade({}, ratings).overall == 2.6
-    # (4 * 2 + 2 + 3 * 0.5 + 1 * 0.5 + 3) / (2 + 1 + 0.5 + 0.5 + 1) = 15 / 5
-    lens = {"ownership": 2.0, "problem_solving": 0.5, "communication": 0.5}
-    assert lens_overall(ratings, lens) == 3.0
+    # (4 * 3 + 2 + 3 * 0.5 + 1 * 0.5 + 3) / (3 + 1 + 0.5 + 0.5 + 1) = 19 / 6
+    lens = {"ownership": 3.0, "problem_solving": 0.5, "communication": 0.5}
+    assert lens_overall(ratings, lens) == 3.2
     assert {name: rating.score for name, rating in ratings.items()} == given_scores
 
 

@@ -71,6 +71,7 @@ def test_sentences_are_verbatim_cover_every_word_once_and_stay_short(texts: list
         ("Speed vs. quality, i.e. the date. Fine.", ["Speed vs. quality, i.e. the date.", "Fine."]),
         ("Dr. Osei signed plan B. later.", ["Dr. Osei signed plan B. later."]),
         ("From 1.2 s to 0.4 s. Good.", ["From 1.2 s to 0.4 s.", "Good."]),
+        ("Things to cut, etc.\nThen plan B.\nDone", ["Things to cut, etc.", "Then plan B.", "Done"]),
         ("First line\nsecond line\n\n- third", ["First line", "second line", "- third"]),
         ('She said "ship it." I said no', ['She said "ship it."', "I said no"]),
         ("(I was wrong.) So I stopped it.", ["(I was wrong.)", "So I stopped it."]),

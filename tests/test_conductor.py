@@ -1,0 +1,474 @@
+"""Whole interviews through the conductor: what is kept, in which order, and what survives a failure."""
+
+import random
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import SHOWN, ScriptedModel, judging, shipped
+from fault_server import Messages, Request, failure, hang, streamed, events
+from filelock import FileLock
+
+from simulator.conductor import Conductor, Loading, Move, choose_questions
+from simulator.errors import ConfigurationError, InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
+from simulator.interview import MOST_PROBES, Interview, Next, Role
+from simulator.rubric import DIMENSIONS
+from simulator.settings import Settings
+
+ANSWER = (
+    "In Q2 2023 our checkout migration was three weeks behind. I ran it as the product manager. The payments team "
+    "was blocked because the fraud vendor kept changing its API, so I decided to cut the loyalty points feature."
+)
+REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
+SECONDS = 20
+Starts = Callable[[], Conductor]
+
+
+@pytest.fixture
+def conductors(settings: Settings) -> Iterator[Starts]:
+    """Starts the program on the same data folder, as often as wanted."""
+    started: list[Conductor] = []
+
+    def _start() -> Conductor:
+        started.append(Conductor(settings))
+        return started[-1]
+
+    yield _start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def conductor(conductors: Starts) -> Conductor:
+    return conductors()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(SECONDS * 50):
+        if condition():
+            return
+        pause.wait(0.02)
+    pytest.fail("it did not come to that")
+
+
+def followed(move: Move) -> str:
+    """All that is said in this move, once it has ended without an error."""
+    text = "".join(move.tail(SECONDS))
+    assert move.done
+    assert move.error is None
+    return text
+
+
+def failed(move: Move) -> SimulatorError:
+    list(move.tail(SECONDS))
+    assert move.done and move.error is not None
+    return move.error
+
+
+def graded(conductor: Conductor, interview_id: str) -> bool:
+    jobs = conductor.records.jobs(interview_id)
+    return bool(jobs) and all(job.state == "done" for job in jobs)
+
+
+def is_grading(request: Request, interview: Interview) -> bool:
+    return interview.questions[0].text in request.messages[-1]["content"]
+
+
+# --- a whole interview -----------------------------------------------------------------------------------
+
+
+def test_an_interview_goes_from_the_first_question_over_its_probes_to_a_scorecard(conductor: Conductor) -> None:
+    interview = conductor.start("stripe", "quick")
+    assert (interview.next, len(interview.questions), len(interview.exchanges)) == (Next.CANDIDATE, 2, 1)
+    number = 0
+    while (interview := conductor.records.interview(interview.id)).next is Next.CANDIDATE:
+        number += 1
+        told = followed(conductor.answer(interview.id, f"t{number}", ANSWER if number == 1 else f"{REPLY} {number}"))
+        last = conductor.records.interview(interview.id).current.turns
+        assert told == (last[-1].text if told else "")
+    assert interview.closed
+    assert number == 2 * (1 + MOST_PROBES)
+    probes = [turn for exchange in interview.exchanges for turn in exchange.probes]
+    assert [len(exchange.probes) for exchange in interview.exchanges] == [MOST_PROBES, MOST_PROBES]
+    assert all(turn.text.endswith("?") and turn.check and turn.passages for turn in probes)
+    used = [passage for turn in probes for passage in turn.passages]
+    assert len(set(used)) == len(used)
+    for exchange in interview.exchanges:
+        assert len({turn.check for turn in exchange.probes}) == MOST_PROBES
+    until(lambda: graded(conductor, interview.id))
+    card = conductor.scorecard(interview.id)
+    assert [one.dimension for one in card.dimensions] == list(DIMENSIONS)
+    assert card.overall and card.low and card.high and 1 <= card.low <= card.overall <= card.high <= 4
+    assert {one.check for one in card.shown} == SHOWN
+    for shown in card.shown:
+        for words in shown.evidence:
+            turn = interview.exchanges[shown.exchange].turns[words.turn]
+            assert turn.role is Role.CANDIDATE and turn.text[words.start : words.end] == words.text
+    assert {one.check for one in card.not_shown} >= {turn.check for turn in probes}
+    assert (card.ungraded, card.reasons, len(card.improvements)) == ((), (), 3)
+    assert conductor.grading_progress(interview.id) == {}
+
+
+def test_an_interview_starts_without_a_model(settings: Settings) -> None:
+    with socket.socket() as taken:  # bound and not listening: nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        conductor = Conductor(settings.model_copy(update={"base_url": address}))
+        for company in shipped().companies:
+            interview = conductor.start(company, "full")
+            assert interview.current.question.text
+            assert conductor.records.interview(interview.id) == interview
+        assert conductor.loading is Loading.NOT_STARTED
+        conductor.close()
+
+
+def test_an_unknown_length_or_company_starts_nothing(conductor: Conductor) -> None:
+    with pytest.raises(InputError, match="quick, full"):
+        conductor.start("stripe", "endless")
+    with pytest.raises(SimulatorError, match="initech"):
+        conductor.start("initech", "quick")
+    assert conductor.records.summaries() == []
+
+
+# --- one answer ------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_on_disk_before_the_model_hears_of_it(
+    conductor: Conductor, settings: Settings, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    kept: list[list[tuple[str, str]]] = []
+    judge = judging()
+
+    def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
+        with closing(sqlite3.connect(settings.data_dir / "interviews.db")) as database:
+            kept.append(database.execute("SELECT id, text FROM turns").fetchall())
+        return judge(messages, parameters)
+
+    scripted_model.reply = reply
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    assert kept[0] == [("t1", ANSWER)]
+
+
+def test_a_model_that_fails_leaves_the_answer_and_the_move_can_be_made_again(
+    conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    half = streamed(events("What did that cost your team in the end?"), cut=600)
+    scripted_model.fault = lambda request: half if request.body.get("stream") else None
+    error = failed(conductor.answer(interview.id, "t1", ANSWER))
+    assert isinstance(error, ModelUnavailableError)
+    after = conductor.records.interview(interview.id)
+    assert after.next is Next.INTERVIEWER
+    assert [turn.text for turn in after.current.turns] == [ANSWER]
+    scripted_model.fault = lambda request: None
+    probe = followed(conductor.move(interview.id))
+    turns = conductor.records.interview(interview.id).current.turns
+    assert [turn.text for turn in turns] == [ANSWER, probe]
+    with pytest.raises(OutOfTurnError):
+        conductor.move(interview.id)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_model_that_is_down_is_told_and_sending_the_answer_again_is_another_try(
+    conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    scripted_model.fault = lambda request: failure(503)
+    assert "overloaded" in str(failed(conductor.answer(interview.id, "t1", ANSWER)))
+    scripted_model.fault = lambda request: None
+    assert followed(conductor.answer(interview.id, "t1", ANSWER)).endswith("?")
+    assert len(conductor.records.interview(interview.id).current.turns) == 2
+
+
+def test_an_answer_sent_twice_at_once_is_one_turn_and_one_move(
+    conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    conductor.model()
+    together = threading.Barrier(2)
+    outcomes: list[Move | SimulatorError] = []
+
+    def send() -> None:
+        together.wait(SECONDS)
+        try:
+            outcomes.append(conductor.answer(interview.id, "t1", ANSWER))
+        except SimulatorError as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    first, second = outcomes
+    assert isinstance(first, Move) and first is second
+    followed(first)
+    turns = conductor.records.interview(interview.id).current.turns
+    assert [turn.role for turn in turns] == [Role.CANDIDATE, Role.INTERVIEWER]
+    assert sum(bool(request.body.get("stream")) for request in scripted_model.requests) == 1
+
+
+def test_an_answer_sent_again_after_its_probe_came_changes_nothing(conductor: Conductor) -> None:
+    interview = conductor.start("stripe", "quick")
+    probe = followed(conductor.answer(interview.id, "t1", ANSWER))
+    before = conductor.records.interview(interview.id)
+    assert followed(conductor.answer(interview.id, "t1", ANSWER)) == probe
+    assert conductor.records.interview(interview.id) == before
+
+
+def test_a_second_reader_of_a_move_hears_all_of_it(conductor: Conductor) -> None:
+    interview = conductor.start("stripe", "quick")
+    move = conductor.answer(interview.id, "t1", ANSWER)
+    assert followed(move) == followed(move) == conductor.records.interview(interview.id).current.turns[-1].text
+    assert conductor.move_under_way(interview.id) is move
+
+
+def test_answering_does_not_wait_for_the_index(conductor: Conductor, settings: Settings) -> None:
+    with FileLock(settings.data_dir / "index" / "build.lock"):  # as another process holds it while it builds
+        conductor.warm_up()
+        interview = conductor.start("stripe", "quick")
+        moves: list[Move] = []
+
+        def visit() -> None:
+            conductor.warm_up()
+            moves.append(conductor.answer(interview.id, "t1", ANSWER))
+            assert conductor.move_under_way(interview.id) is moves[0]
+            moves.append(moves[0])
+
+        visitor = threading.Thread(target=visit, daemon=True)
+        visitor.start()
+        visitor.join(5)
+        assert len(moves) == 2
+        assert conductor.loading is Loading.LOADING
+    assert followed(moves[0]).endswith("?")
+
+
+# --- finishing and grading -------------------------------------------------------------------------------
+
+
+def test_finishing_in_the_middle_of_a_question_grades_what_was_said(conductor: Conductor) -> None:
+    interview = conductor.start("stripe", "quick")
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    assert conductor.finish(interview.id).closed
+    assert conductor.finish(interview.id).closed
+    until(lambda: graded(conductor, interview.id))
+    assert [job.exchange for job in conductor.records.jobs(interview.id)] == [0]
+    card = conductor.scorecard(interview.id)
+    assert card.overall is not None
+    assert card.ungraded == ()
+    with pytest.raises(OutOfTurnError):
+        conductor.answer(interview.id, "t2", REPLY)
+
+
+def test_finishing_before_an_answer_grades_nothing(conductor: Conductor, scripted_model: ScriptedModel) -> None:
+    interview = conductor.start("stripe", "quick")
+    assert conductor.finish(interview.id).closed
+    assert conductor.records.jobs(interview.id) == []
+    card = conductor.scorecard(interview.id)
+    assert (card.overall, card.ungraded, card.dimensions) == (None, (), ())
+    assert scripted_model.requests == []
+
+
+def nothing_to_probe(model: ScriptedModel) -> None:
+    model.reply = judging({check.id for check in shipped().rubrics["rubrics/story"].checks if check.is_criterion})
+
+
+def test_the_first_question_is_graded_while_the_second_is_open(
+    conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    nothing_to_probe(scripted_model)
+    interview = conductor.start("stripe", "quick")
+    assert followed(conductor.answer(interview.id, "t1", ANSWER)) == ""
+    until(lambda: graded(conductor, interview.id))
+    now = conductor.records.interview(interview.id)
+    assert (len(now.exchanges), now.next, now.closed) == (2, Next.CANDIDATE, False)
+    assert conductor.scorecard(interview.id).overall is not None
+
+
+def test_grading_waits_while_an_interviewer_s_move_is_on(conductor: Conductor, scripted_model: ScriptedModel) -> None:
+    nothing_to_probe(scripted_model)
+    judge = scripted_model.reply
+    interview = conductor.start("stripe", "quick")
+    first, second = (question.text for question in interview.questions)
+    grading, live, again = threading.Event(), threading.Event(), threading.Event()
+    go_on_grading, go_on_live = threading.Event(), threading.Event()
+    seen: list[str] = []
+
+    def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
+        if second in messages[-1]["content"]:
+            live.set()
+            assert go_on_live.wait(SECONDS)
+        elif len(conductor.records.interview(interview.id).exchanges) == 2:
+            assert first in messages[-1]["content"]
+            seen.append("grading")
+            (again if grading.is_set() else grading).set()
+            assert go_on_grading.wait(SECONDS)
+        return judge(messages, parameters)
+
+    scripted_model.reply = reply
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    assert grading.wait(SECONDS)
+    move = conductor.answer(interview.id, "t2", REPLY)
+    assert live.wait(SECONDS)
+    go_on_grading.set()
+    assert not again.wait(0.5)
+    assert seen == ["grading"]
+    go_on_live.set()
+    followed(move)
+    assert again.wait(SECONDS)
+    until(lambda: graded(conductor, interview.id))
+
+
+@pytest.mark.parametrize("fault", ["wrong key", "down"])
+@pytest.mark.usefixtures("no_pause")
+def test_a_grading_that_fails_is_failed_with_its_reason_has_no_number_and_can_be_tried_again(
+    fault: str, conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    scripted_model.fault = lambda request: failure(401 if fault == "wrong key" else 503)
+    conductor.finish(interview.id)
+    until(lambda: conductor.records.jobs(interview.id)[0].state == "failed")
+    (job,) = conductor.records.jobs(interview.id)
+    assert ("refused the key" if fault == "wrong key" else "overloaded") in job.error
+    assert job.attempts == (1 if fault == "wrong key" else 3)
+    card = conductor.scorecard(interview.id)
+    assert (card.overall, card.verdict, card.ungraded) == (None, "no score", (0,))
+    scripted_model.fault = lambda request: None
+    conductor.retry_grading(interview.id)
+    until(lambda: graded(conductor, interview.id))
+    assert conductor.scorecard(interview.id).overall is not None
+
+
+def test_a_judge_without_verdicts_ends_in_a_reason_and_no_number(
+    conductor: Conductor, scripted_model: ScriptedModel
+) -> None:
+    interview = conductor.start("stripe", "quick")
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    scripted_model.reply = lambda messages, parameters: "Perhaps"
+    conductor.finish(interview.id)
+    until(lambda: graded(conductor, interview.id))
+    card = conductor.scorecard(interview.id)
+    assert card.overall is None
+    assert card.reasons[0].startswith("Question 1: the model gave no usable verdict on")
+
+
+# --- restarts --------------------------------------------------------------------------------------------
+
+
+def test_a_restart_goes_on_with_the_interview_and_with_gradings_that_wait_or_were_broken_off(
+    conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+) -> None:
+    first = conductors()
+    ids = [first.start("stripe", "quick").id for _ in range(3)]
+    probes = [followed(first.answer(one, f"t-{one}", ANSWER)) for one in ids]
+    scripted_model.fault = lambda request: hang()
+    first.finish(ids[0])
+    until(lambda: first.records.jobs(ids[0])[0].state == "running")
+    first.finish(ids[1])
+    assert first.records.jobs(ids[1])[0].state == "waiting"
+    first.close()
+    with closing(sqlite3.connect(settings.data_dir / "interviews.db")) as database, database:
+        database.execute("UPDATE grading_jobs SET lease_until = 0")  # a minute later
+    scripted_model.fault = lambda request: None
+    second = conductors()
+    second.warm_up()
+    until(lambda: all(graded(second, one) for one in ids[:2]))
+    assert all(second.scorecard(one).overall is not None for one in ids[:2])
+    assert second.records.interview(ids[2]).current.turns[-1].text == probes[2]
+    assert followed(second.answer(ids[2], "t2", REPLY)).endswith("?")
+    assert len(second.records.interview(ids[2]).current.turns) == 4
+
+
+_DIES_IN_ITS_MOVE = """
+from simulator.conductor import Conductor
+from simulator.settings import load_settings
+conductor = Conductor(load_settings())
+interview = conductor.start("stripe", "quick")
+print(interview.id, flush=True)
+list(conductor.answer(interview.id, "t1", {answer!r}).tail())
+"""
+
+
+def test_a_move_that_died_with_its_process_is_made_again(
+    conductors: Starts, environment: dict[str, str], scripted_model: ScriptedModel, tmp_path: Path
+) -> None:
+    asked, dead = threading.Event(), threading.Event()
+    judge = judging()
+
+    def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
+        asked.set()
+        dead.wait(SECONDS)
+        return judge(messages, parameters)
+
+    scripted_model.reply = reply
+    command = [sys.executable, "-c", _DIES_IN_ITS_MOVE.format(answer=ANSWER)]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        interview_id = process.stdout.readline().strip()
+        assert asked.wait(SECONDS)
+        process.kill()
+    dead.set()
+    conductor = conductors()
+    assert conductor.records.interview(interview_id).next is Next.INTERVIEWER
+    assert conductor.move_under_way(interview_id) is None
+    probe = followed(conductor.move(interview_id))
+    assert [turn.text for turn in conductor.records.interview(interview_id).current.turns] == [ANSWER, probe]
+
+
+def test_a_model_that_cannot_be_loaded_is_told_and_loaded_once_it_can_be(
+    conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+) -> None:
+    conductor = conductors()
+    conductor.settings = settings.model_copy(update={"base_url": "not an address"})
+    interview = conductor.start("stripe", "quick")
+    assert isinstance(failed(conductor.answer(interview.id, "t1", ANSWER)), ConfigurationError)
+    assert conductor.loading is Loading.FAILED and conductor.loading_error
+    conductor.settings = settings
+    assert followed(conductor.move(interview.id)).endswith("?")
+    assert conductor.loading is Loading.READY and conductor.loading_error is None
+
+
+# --- questions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("company_id", sorted(shipped().companies))
+def test_a_round_has_different_topics_and_a_question_of_the_company_s_own(company_id: str) -> None:
+    library = shipped()
+    company = library.company(company_id)
+    for seed in range(200):
+        for count in (2, company.questions):
+            chosen = choose_questions(library, company, count, random.Random(seed))
+            assert len(chosen) == count
+            assert len({question.topic for question in chosen}) == count
+            assert any(question.company == company_id for question in chosen)
+            assert {question.company for question in chosen} <= {company_id, "general"}
+            assert {question.kind for question in chosen} == {"story"}
+
+
+def test_the_same_seed_gives_the_same_round_and_weights_are_respected() -> None:
+    library = shipped()
+    company = library.company("stripe")
+    assert choose_questions(library, company, 2, random.Random(7)) == choose_questions(
+        library, company, 2, random.Random(7)
+    )
+    drawn = Counter(choose_questions(library, company, 1, random.Random(seed))[0].id for seed in range(4000))
+    pool = library.questions_for("stripe")
+    total = sum(question.weight for question in pool)
+    for question in pool:
+        expected = 4000 * question.weight / total
+        assert 0.6 * expected < drawn[question.id] < 1.4 * expected, question.id
+
+
+def test_a_long_round_asks_no_question_twice(conductor: Conductor) -> None:
+    interview = conductor.start("uber", "quick", 10)
+    assert len({question.id for question in interview.questions}) == 10

@@ -1,0 +1,288 @@
+"""The scorecard put together from grades that were made by hand."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from simulator.interview import Exchange, Interview, Question, Role, Turn
+from simulator.library import Company
+from simulator.rubric import DIMENSIONS, Check, Evidence, Finding, Grade, Point, Rating, Rubric, State
+from simulator.scorecard import Scorecard, as_json, as_markdown, score
+
+OPENING = "We were two weeks late. I cut the report because nobody paid for it. Failures fell from 6% to 0.8%."
+REPLY = "I told our director in the second week. She moved the date."
+OTHER = " ".join(f"word{number}" for number in range(1, 40))
+NAMES = {name: name.title() for name in DIMENSIONS}
+
+
+def check(check_id: str, dimension: str = "ownership", value: float = 1.0, near: tuple[str, ...] = ()) -> Check:
+    name = check_id.partition(".")[2].title()
+    return Check(check_id, name, f"{name}?", dimension, f"{name} was missing.", f"Add {name}.", value, near=near)
+
+
+RUBRIC = Rubric(
+    "rubrics/small",
+    "d1",
+    (
+        check("do.cut", "prioritization", 1.4),
+        check("do.warn", "ownership", 1.2),
+        check("do.guard", "problem_solving", 1.0, near=("do.cut",)),
+        check("do.count", "data_use", 1.5),
+        check("do.learn", "problem_solving", 0.5),
+        check("anchor.hard", "ownership"),
+        check("flag.vague", ""),
+        check("flag.diffuse", ""),
+    ),
+    (),
+    3.0,
+)
+COMPANY = Company("acme", "Acme", 3.0, 2, 45, (), {"ownership": 2.0}, {}, ())
+INTERVIEW = Interview(
+    "i1",
+    "acme",
+    "quick",
+    (Question("q1", "What was late?", invites=("do.cut", "do.learn")), Question("q2", "What broke?"), Question("q3", "?")),
+    (
+        Exchange(
+            Question("q1", "What was late?", invites=("do.cut", "do.learn")),
+            (
+                Turn("t1", Role.CANDIDATE, OPENING),
+                Turn("p1", Role.INTERVIEWER, "Whom did you warn?", "do.warn"),
+                Turn("t2", Role.CANDIDATE, REPLY),
+            ),
+        ),
+        Exchange(Question("q2", "What broke?"), (Turn("t3", Role.CANDIDATE, OTHER),)),
+        Exchange(Question("q3", "?")),
+    ),
+    closed=True,
+)
+
+
+def evidence(text: str) -> Evidence:
+    turns = INTERVIEW.exchanges[0].turns
+    turn = next(number for number, one in enumerate(turns) if text in one.text)
+    start = turns[turn].text.index(text)
+    return Evidence(turn, start, start + len(text), text)
+
+
+CUT = evidence("I cut the report because nobody paid for it.")
+
+
+def findings(*met: str, cited: Mapping[str, Evidence] | None = None) -> dict[str, Finding]:
+    cited = cited or {}
+    return {
+        one.id: Finding(one.id, State.MET, 0.9, (cited[one.id],) if one.id in cited else ())
+        if one.id in met
+        else Finding(one.id, State.NOT_MET, 0.1)
+        for one in RUBRIC.checks
+    }
+
+
+def rating(name: str, points: int, raw: float, low: float, high: float, *ledger: Point) -> Rating:
+    return Rating(name, points, raw, low, high, ledger)
+
+
+def rated(ownership: Rating, *ledger: Point) -> dict[str, Rating]:
+    others = [rating(name, 4, 3.9, 3.3, 4.0, *ledger) for name in DIMENSIONS if name != "ownership"]
+    return {one.dimension: one for one in (ownership, *others)}
+
+
+FIRST = Grade(
+    findings("do.cut", cited={"do.cut": CUT}),
+    rated(rating("ownership", 3, 2.8, 2.2, 3.4)),
+    "",
+    {"model": "m", "rubric": "r", "prompts": "p", "rule": "any equal weights", "seconds": 1.5},
+)
+SECOND = Grade(findings("do.cut", "do.count"), rated(rating("ownership", 2, 2.2, 1.4, 3.0)), "", {"model": "m"})
+
+
+def card_of(grades: Mapping[int, Grade], company: Company = COMPANY) -> Scorecard:
+    return score(INTERVIEW, RUBRIC, company, grades)
+
+
+# --- numbers ---------------------------------------------------------------------------------------------
+
+
+def test_a_dimension_is_the_mean_of_its_answers_and_its_band_narrows_with_their_number() -> None:
+    card = card_of({0: FIRST, 1: SECOND})
+    by_name = {one.dimension: one for one in card.dimensions}
+    assert tuple(by_name) == DIMENSIONS
+    # ownership: scores 3 and 2; centre (2.8 + 2.2) / 2; half sqrt(0.6^2 + 0.8^2) / 2 = 0.5
+    assert (by_name["ownership"].score, by_name["ownership"].low, by_name["ownership"].high) == (2.5, 2.0, 3.0)
+    # the rest: 4 and 4; centre 3.9; half sqrt(2 x 0.35^2) / 2 = 0.247, and nothing is above 4
+    assert (by_name["data_use"].score, by_name["data_use"].low, by_name["data_use"].high) == (4.0, 3.7, 4.0)
+    assert [one.score for one in by_name["ownership"].ratings] == [3, 2]
+    # overall: (2.5 + 4 x 4) / 5; (2.0 + 4 x 3.7) / 5; (3.0 + 4 x 4) / 5
+    assert (card.overall, card.low, card.high) == (3.7, 3.4, 3.8)
+    # Acme counts ownership twice: (6 + 16) / 6 = 3.7 and (4 + 16) / 6 = 3.3
+    assert card.lens == 3.5
+
+
+def test_one_answer_keeps_its_own_band() -> None:
+    card = card_of({0: FIRST})
+    ownership = card.dimensions[0]
+    assert (ownership.score, ownership.low, ownership.high) == (3.0, 2.2, 3.4)
+
+
+@pytest.mark.parametrize(
+    ("bar", "verdict"), [(3.4, "above"), (3.5, "borderline"), (3.8, "borderline"), (3.9, "below"), (2.0, "above")]
+)
+def test_a_band_that_crosses_the_bar_is_borderline(bar: float, verdict: str) -> None:
+    assert card_of({0: FIRST, 1: SECOND}, replace(COMPANY, bar=bar)).verdict == verdict
+
+
+# --- shown, asked for, never asked -----------------------------------------------------------------------
+
+
+def test_what_was_asked_and_not_shown_is_kept_apart_from_what_never_came_up() -> None:
+    card = card_of({0: FIRST, 1: SECOND})
+    # The first question invites a lesson, its probe went after the warning; the second question asked for neither.
+    assert [(one.check, one.exchange) for one in card.not_shown] == [("do.warn", 0), ("do.learn", 0)]
+    assert [(one.check, one.exchange) for one in card.never_asked] == [
+        ("do.guard", 0),
+        ("do.count", 0),
+        ("do.warn", 1),
+        ("do.guard", 1),
+        ("do.learn", 1),
+    ]
+    assert card.not_shown[0].text == "Warn was missing."
+
+
+def test_a_check_that_is_met_is_shown_with_its_words_and_the_points_that_it_earned() -> None:
+    grade = replace(FIRST, ratings=rated(rating("ownership", 3, 2.8, 2.2, 3.4), Point("do.cut", 0.25)))
+    (shown,) = card_of({0: grade}).shown
+    assert (shown.check, shown.exchange, shown.evidence) == ("do.cut", 0, (CUT,))
+    assert shown.points == 1.0  # a quarter in each of four dimensions
+
+
+def test_anchors_are_no_gaps_and_flags_are_listed_apart() -> None:
+    grade = replace(FIRST, findings=findings("do.cut", "flag.diffuse", "anchor.hard"))
+    card = card_of({0: grade, 1: SECOND})
+    assert [(one.check, one.exchange) for one in card.flags] == [("flag.diffuse", 0)]
+    told = {one.check for one in card.missing}
+    assert not any(one.startswith(("flag.", "anchor.")) for one in told)
+
+
+# --- improvements ----------------------------------------------------------------------------------------
+
+
+def test_at_most_three_different_things_to_improve_the_dearest_first() -> None:
+    card = card_of({0: FIRST, 1: SECOND})
+    # do.warn 1.2 x 2 (ownership) x 1.5 (asked) = 3.6; do.count 1.5; do.guard 1.0; do.learn 0.5 x 1.5
+    assert [(one.check, one.exchange) for one in card.improvements] == [
+        ("do.warn", 0),
+        ("do.count", 0),
+        ("do.guard", 0),
+    ]
+    assert card.improvements[0].advice == "Add Warn."
+    assert card.improvements[0].missing == "Warn was missing."
+
+
+def test_a_company_s_own_weights_change_what_comes_first() -> None:
+    company = replace(COMPANY, lens={}, probe_weights={"do.learn": 9.0})
+    assert card_of({0: FIRST}, company).improvements[0].check == "do.learn"
+
+
+def test_every_improvement_shows_a_moment_in_the_candidate_s_own_words() -> None:
+    moments = {one.check: one.moment for one in card_of({0: FIRST}).improvements}
+    assert moments == {
+        "do.warn": REPLY,  # the reply to the probe that asked for it
+        "do.count": OPENING,  # how the answer began
+        "do.guard": CUT.text,  # the words that stand nearest
+    }
+    said = [" ".join(turn.text.split()) for turn in INTERVIEW.exchanges[0].turns if turn.role is Role.CANDIDATE]
+    assert all(any(moment in text for text in said) for moment in moments.values())
+
+
+def test_a_long_moment_is_cut_after_24_words_and_says_so() -> None:
+    moment = card_of({1: SECOND}).improvements[0].moment
+    assert moment == " ".join(OTHER.split()[:24]) + " …"
+
+
+# --- without a score -------------------------------------------------------------------------------------
+
+NO_VERDICT = Grade(
+    {one.id: Finding(one.id, State.NOT_ASSESSED, note="neither word") for one in RUBRIC.checks},
+    {},
+    "the model gave no usable verdict on do.cut",
+    {"model": "m"},
+)
+TOO_SHORT = Grade(findings(), {}, "only 2 words were said", {"model": "m"})
+
+
+@pytest.mark.parametrize("grade", [NO_VERDICT, TOO_SHORT], ids=["no verdict", "too short"])
+def test_no_score_shows_no_number_no_gap_and_no_advice_but_the_reason(grade: Grade) -> None:
+    card = card_of({0: grade})
+    assert (card.overall, card.low, card.high, card.lens, card.verdict) == (None, None, None, None, "no score")
+    assert (card.dimensions, card.shown, card.missing, card.flags, card.improvements) == ((), (), (), (), ())
+    assert card.reasons == (f"Question 1: {grade.reason}",)
+    text = as_markdown(card, INTERVIEW, COMPANY, NAMES)
+    assert "**No score.**" in text
+    assert grade.reason in text
+    assert "Overall" not in text
+
+
+def test_before_anything_is_graded_every_answered_question_is_named_as_ungraded() -> None:
+    card = card_of({})
+    assert card.ungraded == (0, 1)  # the third was never answered
+    assert card.overall is None and card.provenance == {}
+    assert "Not graded: question 1, question 2" in as_markdown(card, INTERVIEW, COMPANY, NAMES)
+
+
+def test_a_score_from_some_of_the_answers_names_those_that_it_leaves_out() -> None:
+    card = card_of({1: SECOND})
+    assert (card.overall, card.ungraded) == (3.6, (0,))
+    assert "Not graded: question 1." in as_markdown(card, INTERVIEW, COMPANY, NAMES)
+    card = card_of({0: NO_VERDICT, 1: SECOND})
+    assert (card.overall, card.ungraded) == (3.6, ())
+    assert "Question 1: the model gave no usable verdict" in as_markdown(card, INTERVIEW, COMPANY, NAMES)
+
+
+# --- documents -------------------------------------------------------------------------------------------
+
+
+def test_the_markdown_tells_the_whole_card() -> None:
+    text = as_markdown(card_of({0: FIRST, 1: SECOND}), INTERVIEW, COMPANY, NAMES)
+    assert "**Overall 3.7** (band 3.4–3.8), bar 3.0: above. With Acme's weights: 3.5." in text
+    assert "| Ownership | 2.5 | 2.0–3.0 |" in text
+    assert "1. **Warn** (question 1). Warn was missing. Add Warn." in text
+    assert f"> {REPLY}" in text
+    assert f"- **Cut** (question 1): “{CUT.text}”" in text
+    asked, never = text.index("## Asked for, not shown"), text.index("## Never asked")
+    assert asked < text.index("- **Learn** (question 1)") < never < text.index("- Learn (question 2)")
+    assert f"**You:** {OPENING}" in text
+    assert "**Interviewer:** Whom did you warn?" in text
+    assert "Made by m, rubric r, prompts p, rule any equal weights." in text
+    assert "Not graded" not in text
+
+
+def test_what_a_candidate_typed_cannot_act_in_the_markdown() -> None:
+    hostile = "<script>alert(1)</script> ![x](http://a.example) | a | b |\n# Overall 4.0\n\n- one\n<!-- gone"
+    turns = (Turn("t1", Role.CANDIDATE, hostile),)
+    exchange = Exchange(Question("q1", "<b>What</b>\n| was late?"), turns)
+    interview = replace(INTERVIEW, exchanges=(exchange,))
+    cited = findings("do.cut", cited={"do.cut": Evidence(0, 0, len(hostile), hostile)})
+    card = score(interview, RUBRIC, COMPANY, {0: replace(FIRST, findings=cited)})
+    text = as_markdown(card, interview, COMPANY, NAMES)
+    typed = [line for line in text.splitlines() if "alert" in line or "Overall 4.0" in line]
+    assert len(typed) == 5  # three moments, the evidence and the turn, each on one line
+    assert "<" not in text.replace("&lt;", "")
+    assert "![x]" not in text
+    assert all("\\| a \\| b \\|" in line and "# Overall 4.0 " in line for line in typed)
+    assert not any(line.startswith(("# Overall", "| a", "- one")) for line in text.splitlines())
+
+
+def test_the_json_survives_a_round_trip_and_holds_card_and_transcript() -> None:
+    card = card_of({0: FIRST, 1: SECOND})
+    plain = as_json(card, INTERVIEW)
+    again = json.loads(json.dumps(plain, allow_nan=False))
+    assert again == plain
+    assert again["scorecard"]["overall"] == 3.7
+    assert again["scorecard"]["dimensions"][0]["ratings"][0]["score"] == 3
+    (cited,) = again["scorecard"]["shown"][0]["evidence"]
+    turn = again["interview"]["exchanges"][0]["turns"][cited["turn"]]
+    assert turn["role"] == "candidate"
+    assert turn["text"][cited["start"] : cited["end"]] == cited["text"] == CUT.text
+    assert json.loads(json.dumps(as_json(card_of({}), INTERVIEW)))["scorecard"]["overall"] is None
