@@ -107,6 +107,7 @@ class Conductor:
         self._model: ChatModel | None = None
         self._index: PassageIndex | None = None
         self._lock = threading.RLock()
+        self._index_lock = threading.Lock()  # held while an index is built, which nobody else should wait for
         self._moves: dict[str, Move] = {}
         self._work = threading.Event()
         self._closing = threading.Event()
@@ -183,7 +184,7 @@ class Conductor:
         passages: list[Passage] = [*self.library.passages]
         for guide in self.records.guides():
             passages += passages_of(guide)
-        with self._lock:
+        with self._index_lock:
             if self._index is None or list(self._index.passages) != [passage.id for passage in passages]:
                 embeddings, model_id = self._embeddings
                 folder = self.settings.data_dir / "index"
@@ -213,12 +214,18 @@ class Conductor:
         return interview
 
     def answer(self, interview_id: str, turn_id: str, text: str) -> Move:
-        """Commit the candidate's words, then let the interviewer make its move."""
-        before = self.records.interview(interview_id)
-        after = before.answer(turn_id, clean(text))
-        if after is not before:
-            self.records.save(before, after)
-        return self.move(interview_id)
+        """Commit the candidate's words, then let the interviewer make its move.
+
+        Sent again, the same turn changes nothing and leads to the move that it led to.
+        """
+        with self._lock:
+            before = self.records.interview(interview_id)
+            after = before.answer(turn_id, clean(text))
+            if after is not before:
+                self.records.save(before, after)
+            elif after.next is not Next.INTERVIEWER and interview_id in self._moves:
+                return self._moves[interview_id]
+            return self.move(interview_id)
 
     def move(self, interview_id: str) -> Move:
         """The interviewer's move on this interview: the one under way, or a new one where it is due."""

@@ -28,12 +28,13 @@ MOST_TOKENS = 70
 LONGEST_QUOTE_WORDS = 14
 LEAST_PROBE_VALUE = 0.25
 """Below this (value of the check times the chance that it is open) there is nothing worth a probe."""
-LEAST_LIKENESS = 0.3
+LEAST_LIKENESS = 0.4
 """Cosine similarity that a phrasing must keep to the passage's own probe."""
 _INVITED = 1.3
 _GOOD_ENOUGH = 0.8
 _HELD_WORDS = 4
 _CLAUSE = re.compile(r"[,;:–—]\s+|\s+(?=(?:and|but|so|because|which|when|while)\s)")
+_LEADING = re.compile(r"^(?:and|but|so|because|then|which)\s+", re.IGNORECASE)
 _QUESTION_START = re.compile(r"^[\"“'(]*[A-Za-z]")
 
 
@@ -129,7 +130,7 @@ class Interviewer:
         fresh = tuple(hit for hit in hits if hit.passage.id not in used)[:5]
         if not fresh:
             return None
-        return Aim(check, fresh, self._quote(reading, fresh[0]))
+        return Aim(check, fresh, self._quote(reading, check, fresh[0]))
 
     def say(self, exchange: Exchange, aim: Aim, phrasing: Phrasing) -> Iterator[str]:
         """Stream the probe. When the iterator ends, `phrasing.text` is what was asked."""
@@ -186,14 +187,16 @@ class Interviewer:
         invited = _INVITED if check.id in exchange.question.invites else 1.0
         return float(check.value * weight * lens**0.5 * invited)
 
-    def _quote(self, reading: Reading, hit: Hit) -> str:
-        """The sentence of the candidate that lies nearest to the probe, cut to a clause."""
+    def _quote(self, reading: Reading, check: Check, hit: Hit) -> str:
+        """The sentence nearest to the probe and to what would have shown the check, cut to a clause."""
         texts = [" ".join(sentence.text.split()) for sentence in reading.sentences]
         likely = [text for text in texts if len(text.split()) >= 4] or texts
         if not likely:
             return ""
-        vectors = np.array(self.embeddings.embed_documents([hit.passage.text, *likely]))
-        return quotable(likely[int(np.argmax(vectors[1:] @ vectors[0]))])
+        said = np.array(self.embeddings.embed_documents(likely))
+        wanted = np.array(self.embeddings.embed_documents([hit.passage.text, *check.like]))
+        nearness = said @ wanted[0] + (said @ wanted[1:].T).max(axis=1, initial=0.0)
+        return quotable(likely[int(np.argmax(nearness))])
 
     def _opener(self, exchange: Exchange, quote: str) -> str:
         lines = self.conduct.taking_up
@@ -229,7 +232,7 @@ class Interviewer:
 
 def quotable(sentence: str) -> str:
     """A clause of at most 14 words, verbatim from the sentence, without its closing stop."""
-    clauses = [clause.strip() for clause in _CLAUSE.split(sentence) if clause.strip()]
+    clauses = [_LEADING.sub("", clause.strip()) for clause in _CLAUSE.split(sentence) if clause.strip()]
     best = max(clauses, key=lambda clause: min(len(clause.split()), LONGEST_QUOTE_WORDS), default=sentence)
     whole = sentence if len(sentence.split()) <= LONGEST_QUOTE_WORDS else best
     return " ".join(whole.split()[:LONGEST_QUOTE_WORDS]).strip(' .,;:!?"“”')

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from fault_server import FaultServer, Messages, Reply, Request, Step
+from langchain_core.embeddings import Embeddings
 
 from simulator.conductor import STORY_RUBRIC, Conductor
+from simulator.embeddings import open_embeddings
 from simulator.library import Library, load_library
 from simulator.settings import ROOT, Settings
 
@@ -23,20 +25,22 @@ def shipped() -> Library:
     return load_library(ROOT)
 
 
-def judging(met: Collection[str] = SHOWN, *, evidence: str = "1", says: str = "", sure: float = 0.9) -> Reply:
-    """A judge that finds exactly the checks `met`, proves each with `evidence`, and probes with `says`, or in
-    the passage's own words."""
+@cache
+def embeddings() -> Embeddings:
+    return open_embeddings(Settings(_env_file=None))[0]
+
+
+def judging(met: Collection[str] = SHOWN, *, says: str = "", sure: float = 0.9) -> Reply:
+    """A model that finds exactly the checks `met` and phrases every probe as `says`, or in the passage's words."""
     checks = {check.ask: check for check in shipped().rubrics[STORY_RUBRIC].checks}
     asks = [passage.ask for passage in shipped().passages if passage.ask]
 
     def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
         asked = str(messages[-1]["content"])
-        check = next((check for ask, check in checks.items() if ask in asked[-len(ask) - 100 :]), None)
-        if check and parameters.get("logprobs"):
-            return sure if (check.id in met) != getattr(check, "reverse", False) else 1 - sure
-        if check:
-            return evidence
-        return says or next(ask for ask in asks if ask in asked)
+        if not parameters.get("logprobs"):
+            return says or max(asks, key=asked.rfind)  # the transcript before it holds what was asked earlier
+        check = next(check for ask, check in checks.items() if asked.endswith(f"{ask} Yes or No?"))
+        return sure if (check.id in met) != check.reverse else 1 - sure
 
     return reply
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from conftest import ScriptedModel, judging, shipped
+from conftest import ScriptedModel, embeddings, judging, shipped
 from fault_server import Messages, one_token, refusal
 
 from simulator.conductor import STORY_RUBRIC
-from simulator.grader import Grader
+from simulator.evidence import Locator
+from simulator.grader import Grader, Locate
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.models import Lane, open_model
 from simulator.prompts import digest_of
@@ -50,9 +51,10 @@ def rubric() -> Rubric:
 def grader_for(settings: Settings) -> Graders:
     """A grader over a real client of the scripted model."""
 
-    def _grader(rubric: Rubric, rule: ScoreRule | None = None) -> Grader:
+    def _grader(rubric: Rubric, rule: ScoreRule | None = None, locate: Locate | None = None) -> Grader:
         model = open_model(settings)
-        return Grader(shipped().prompts, rubric, rule or shipped().rule_for(rubric, model.name), model)
+        rule = rule or shipped().rule_for(rubric, model.name)
+        return Grader(shipped().prompts, rubric, rule, model, locate or Locator(embeddings()).locate)
 
     return _grader
 
@@ -63,7 +65,7 @@ def grader(grader_for: Graders, rubric: Rubric) -> Grader:
 
 
 def gullible(messages: Messages, parameters: dict[str, object]) -> str | float:
-    return 0.99 if parameters.get("logprobs") else "1"
+    return 0.99
 
 
 def user_text(messages: Messages) -> str:
@@ -107,7 +109,8 @@ def test_the_same_judge_does_lift_an_answer(grader: Grader, scripted_model: Scri
     grade = grader.grade(WHOLE)
     assert grade.reason == ""
     assert set(grade.ratings) == set(DIMENSIONS)
-    assert len(scripted_model.requests) > len(grader.rubric.checks)
+    assert grade.overall and grade.overall > 2
+    assert len(scripted_model.requests) == len(grader.rubric.checks)
 
 
 # --- a judge that gives no verdict -----------------------------------------------------------------------
@@ -144,37 +147,45 @@ def test_one_check_without_a_verdict_is_the_only_one_named_and_there_is_no_score
 # --- evidence --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pointed", ["99", "0", "-", "the first", "[12]", "1000000000000000000000"])
-def test_a_yes_that_points_at_no_sentence_is_not_met_earns_nothing_and_is_noted(
-    pointed: str, grader: Grader, scripted_model: ScriptedModel, rubric: Rubric
+def test_a_yes_without_a_sentence_that_shows_it_is_not_met_earns_nothing_and_is_noted(
+    grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
 ) -> None:
-    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag}, evidence=pointed)
-    grade = grader.grade(WHOLE)
+    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
+    grade = grader_for(rubric, locate=lambda check, sentences: ()).grade(WHOLE)
     assert {one.state for one in grade.findings.values()} == {State.NOT_MET}
-    assert grade.findings["result.quantified"].note == "no sentence was found for it"
-    assert grade.findings["result.quantified"].evidence == ()
-    empty = grader.grade(WHOLE) if pointed == "99" else grade
-    assert [one.score for one in empty.ratings.values()] == [1, 1, 1, 1, 1]
+    for check in rubric.checks:
+        finding = grade.findings[check.id]
+        assert finding.evidence == ()
+        assert finding.note == ("" if check.is_flag else "no sentence was found for it")
+    assert [one.score for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
+    assert [one.raw for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
+
+
+def test_a_gullible_judge_earns_no_point_for_a_check_that_no_sentence_of_the_candidate_shows(
+    grader: Grader, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging({"result.quantified", "result.rigour", "escalation.who"})
+    recipe = "Peel two onions and fry them slowly. Then add garlic, thyme and wine, and stir until it is soft and brown."
+    grade = grader.grade(told(recipe))
+    assert {grade.findings[key].state for key in ("result.quantified", "result.rigour", "escalation.who")} == {
+        State.NOT_MET
+    }
 
 
 def test_every_piece_of_evidence_stands_word_for_word_in_the_turn_that_it_names(
     grader: Grader, scripted_model: ScriptedModel, rubric: Rubric
 ) -> None:
-    judge = judging({check.id for check in rubric.checks if not check.is_flag})
-    pointed = iter(range(1000))
-
-    def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
-        return judge(messages, parameters) if parameters.get("logprobs") else f"[{next(pointed) % 7 + 1}] because"
-
-    scripted_model.reply = reply
+    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
     grade = grader.grade(WHOLE)
     found = [evidence for one in grade.findings.values() for evidence in one.evidence]
     assert {evidence.turn for evidence in found} == {0, 2}
-    assert len({evidence.text for evidence in found}) == 7
+    assert len({evidence.text for evidence in found}) > 4
     for evidence in found:
         turn = WHOLE.turns[evidence.turn]
         assert turn.role is Role.CANDIDATE
         assert evidence.text and turn.text[evidence.start : evidence.end] == evidence.text
+    (number,) = grade.findings["result.quantified"].evidence
+    assert number.text == "Failed refunds fell from 6% to 0.8%."
 
 
 # --- the prompts -----------------------------------------------------------------------------------------
@@ -194,7 +205,7 @@ def test_the_answer_comes_first_and_all_prompts_of_an_exchange_share_it(
     own = [text.removeprefix(shared) for text in texts]
     for check in rubric.checks:
         assert sum(text.startswith(check.ask) and text.endswith("Yes or No?") for text in own) == 1
-    assert all("candidate " not in text.replace("the candidate", "") for text in own)
+    assert len(own) == len(rubric.checks)
 
 
 def test_the_same_exchange_gives_the_same_prompts_to_the_byte(
@@ -253,8 +264,8 @@ def test_a_question_and_a_probe_that_come_from_a_file_cannot_speak_as_another_ro
 
 def small_rubric() -> Rubric:
     checks = (
-        Check("result.quantified", "A number", "Is there a number?", "data_use"),
-        Check("result.baseline", "Before and after", "Is there a before?", "data_use"),
+        Check("result.quantified", "A number", "Is there a number?", "data_use", whole=True),
+        Check("result.baseline", "Before and after", "Is there a before?", "data_use", cue="fell from"),
         Check("flag.vanity", "Vanity", "Is it vanity?"),
         Check("flag.off_topic", "Off topic", "Is it off topic?"),
     )
@@ -274,8 +285,6 @@ def probabilities(quantified: float, baseline: float, vanity: float, off_topic: 
     given = {"number?": quantified, "before?": baseline, "vanity?": vanity, "off topic?": off_topic}
 
     def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
-        if not parameters.get("logprobs"):
-            return "2"
         return next(share for end, share in given.items() if f"{end} Yes or No?" in messages[-1]["content"])
 
     return reply

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ScriptedModel, judging, shipped
+from conftest import ScriptedModel, embeddings, judging, shipped
 from fault_server import Messages, Request, Step, failure, refusal
 
 from simulator.conductor import STORY_RUBRIC
-from simulator.embeddings import open_embeddings
+from simulator.embeddings import MODEL_ID
 from simulator.errors import ModelUnavailableError
+from simulator.evidence import Locator
 from simulator.grader import Grader
 from simulator.index import PassageIndex
 from simulator.interview import Exchange, Question, Role, Turn
@@ -29,24 +30,23 @@ Interviewers = Callable[[str], Interviewer]
 
 
 @pytest.fixture(scope="module")
-def knowledge(ready_index: Path) -> tuple[PassageIndex, object]:
-    embeddings, model_id = open_embeddings(Settings(_env_file=None))
-    return PassageIndex(ready_index, shipped().passages, embeddings, model_id), embeddings
+def index(ready_index: Path) -> PassageIndex:
+    return PassageIndex(ready_index, shipped().passages, embeddings(), MODEL_ID)
 
 
 @pytest.fixture
-def interviewer_of(knowledge: tuple[PassageIndex, object], settings: Settings) -> Interviewers:
+def interviewer_of(index: PassageIndex, settings: Settings) -> Interviewers:
     library = shipped()
     model = open_model(settings)
     rubric = library.rubrics[STORY_RUBRIC]
-    grader = Grader(library.prompts, rubric, library.rule_for(rubric, model.name), model)
-    index, embeddings = knowledge
+    rule = library.rule_for(rubric, model.name)
+    grader = Grader(library.prompts, rubric, rule, model, Locator(embeddings()).locate)
 
     def _interviewer(company: str) -> Interviewer:
         conduct = Conduct.read(library.conduct)
         persona = library.personas[company]
         return Interviewer(
-            library.company(company), persona, conduct, library.prompts, grader, index, embeddings, model
+            library.company(company), persona, conduct, library.prompts, grader, index, embeddings(), model
         )
 
     return _interviewer

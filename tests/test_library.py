@@ -238,6 +238,7 @@ def test_all_faults_of_a_folder_are_listed_at_once(tmp_path: Path) -> None:
         prompts__rubrics__story=rubric.replace("dimension: data_use", "dimension: data")
         .replace("flag: flag.diffuse", "flag: flag.difuse")
         .replace("near: result.baseline", "near: result.base")
+        .replace("dimension: ownership", "dimension: owner")
         .replace("- name: We\n", ""),
         prompts__rubrics__other="---\nbar: 3\n---\n",
     )
@@ -267,6 +268,7 @@ def test_all_faults_of_a_folder_are_listed_at_once(tmp_path: Path) -> None:
         "personas/delta.md: there is nothing under `## listens`",
         "rubrics/story.md: result.baseline: dimension 'data'",
         "rubrics/story.md: cap 'flag.difuse'",
+        "rubrics/story.md: cap 'owner'",
         "rubrics/story.md: action.risk: near 'result.base'",
         "rubrics/story.md: flag.diffuse needs",
         "rubrics/other.md: ",
@@ -297,10 +299,11 @@ def test_an_empty_folder_is_told_as_such(tmp_path: Path) -> None:
     assert "0 companies, 0 questions" in faults(tmp_path)
 
 
-def test_a_persona_of_no_company_is_a_fault(tmp_path: Path) -> None:
-    persona = SMALL["prompts/personas/acme.md"].replace("company: acme", "company: acne")
-    told = faults(content(tmp_path, prompts__personas__acne=persona))
-    assert "personas/acne.md: company 'acne'" in told
+@pytest.mark.parametrize("company", ["acne", GENERAL])
+def test_a_persona_of_no_company_is_a_fault(tmp_path: Path, company: str) -> None:
+    persona = SMALL["prompts/personas/acme.md"].replace("company: acme", f"company: {company}")
+    told = faults(content(tmp_path, prompts__personas__more=persona))
+    assert f"personas/more.md: company '{company}'" in told
 
 
 # What ships
@@ -424,6 +427,7 @@ LAYERS = [
     "settings",
     "prompts",
     "transcript",
+    "evidence",
     "library",
     "embeddings",
     "local_model",

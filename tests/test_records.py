@@ -333,8 +333,8 @@ def test_a_renewed_lease_holds_for_its_whole_length_again(kept: Records, clock: 
     answered(kept, grade=(0,))
     job = leased(kept, "w1")
     for _ in range(5):
-        clock(LEASE_SECONDS - 1)
         assert kept.renew(job, "w1")
+        clock(LEASE_SECONDS - 1)
         assert kept.take_job("w2") is None
     clock(LEASE_SECONDS + 1)
     assert kept.take_job("w2") is not None
@@ -562,7 +562,7 @@ def test_every_acknowledged_answer_survives_twenty_kills(tmp_path: Path) -> None
 def fill(records: Records) -> list[Interview]:
     """Save answers until the disk is full; what was acknowledged until then."""
     kept = []
-    with pytest.raises(StorageError, match="disk is full") as told:
+    with pytest.raises(StorageError, match="Not saved: the disk is full") as told:
         for _ in range(400):
             kept.append(answered(records, "I cut the export. " * 400, grade=(0,)))
     assert "Free some space" in told.value.fix
