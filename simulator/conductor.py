@@ -63,12 +63,10 @@ class Move:
         self._pieces: list[str] = []
         self._done = False
         self.error: SimulatorError | None = None
-        self.stage = "reading"
 
     def add(self, piece: str) -> None:
         with self._changed:
             self._pieces.append(piece)
-            self.stage = "asking"
             self._changed.notify_all()
 
     def end(self, error: SimulatorError | None = None) -> None:
@@ -123,8 +121,10 @@ class Conductor:
     def warm_up(self) -> None:
         """Load the index and the model in the background, and start the grading worker. Returns at once."""
         with self._lock:
-            if self.loading in (Loading.LOADING, Loading.READY):
+            alive = self._model is not None and self._model.alive
+            if self.loading is Loading.LOADING or (self.loading is Loading.READY and alive):
                 return
+            self._model = None
             self.loading, self.loading_error = Loading.LOADING, None
             self._loaded.clear()
         threading.Thread(target=self._load, name="load", daemon=True).start()
@@ -216,7 +216,7 @@ class Conductor:
     def answer(self, interview_id: str, turn_id: str, text: str) -> Move:
         """Commit the candidate's words, then let the interviewer make its move.
 
-        Sent again, the same turn changes nothing and leads to the move that it led to.
+        The same turn sent again changes nothing, and is given the last move where none is due.
         """
         with self._lock:
             before = self.records.interview(interview_id)

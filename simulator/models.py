@@ -120,6 +120,11 @@ class ChatModel:
         """The embedded server's process, None for another endpoint."""
         return self._endpoint.process.pid if self._endpoint else None
 
+    @property
+    def alive(self) -> bool:
+        """False once the embedded server's process has ended, for instance killed for memory."""
+        return self._endpoint is None or self._endpoint.process.poll() is None
+
     def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> str:
         """The whole reply. Raises UnusableReplyError when it is empty or was cut at `max_tokens`."""
         message = self._call(lambda: self._chat.invoke(list(messages), **self._options(max_tokens, lane)), lane)

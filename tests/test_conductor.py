@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from conftest import SHOWN, ScriptedModel, judging, shipped
-from fault_server import Messages, Request, failure, hang, streamed, events
+from fault_server import Messages, events, failure, hang, streamed
 from filelock import FileLock
 
 from simulator.conductor import Conductor, Loading, Move, choose_questions
 from simulator.errors import ConfigurationError, InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
-from simulator.interview import MOST_PROBES, Interview, Next, Role
+from simulator.interview import MOST_PROBES, Next, Role
 from simulator.rubric import DIMENSIONS
 from simulator.settings import Settings
 
@@ -76,10 +76,6 @@ def failed(move: Move) -> SimulatorError:
 def graded(conductor: Conductor, interview_id: str) -> bool:
     jobs = conductor.records.jobs(interview_id)
     return bool(jobs) and all(job.state == "done" for job in jobs)
-
-
-def is_grading(request: Request, interview: Interview) -> bool:
-    return interview.questions[0].text in request.messages[-1]["content"]
 
 
 # --- a whole interview -----------------------------------------------------------------------------------
@@ -347,6 +343,24 @@ def test_a_grading_that_fails_is_failed_with_its_reason_has_no_number_and_can_be
     conductor.retry_grading(interview.id)
     until(lambda: graded(conductor, interview.id))
     assert conductor.scorecard(interview.id).overall is not None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_grading_that_breaks_in_a_way_nobody_thought_of_is_failed_too_and_can_be_tried_again(
+    conductor: Conductor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no error of ours")
+
+    interview = conductor.start("stripe", "quick")
+    followed(conductor.answer(interview.id, "t1", ANSWER))
+    with monkeypatch.context() as patch:
+        patch.setattr("simulator.evidence.Locator.locate", broken)
+        conductor.finish(interview.id)
+        until(lambda: conductor.records.jobs(interview.id)[0].state == "failed")
+    assert "unexpectedly" in conductor.records.jobs(interview.id)[0].error
+    conductor.retry_grading(interview.id)
+    until(lambda: graded(conductor, interview.id))
 
 
 def test_a_judge_without_verdicts_ends_in_a_reason_and_no_number(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from simulator import markdown
 from simulator.conductor import Conductor, Loading
+from simulator.errors import SimulatorError
 from simulator.settings import load_settings
 
 _HERE = Path(__file__).parent
@@ -48,9 +49,16 @@ def run() -> None:
         st.Page(scorecard.page, title="Scorecard", url_path="scorecard", visibility="hidden"),
     ]
     chosen = st.navigation(pages, position="hidden")
+    try:
+        program = conductor()
+    except SimulatorError as error:
+        st.error(str(error))
+        return
     _sidebar()
     chosen.run()
-    conductor().warm_up()
+    if program.loading is not Loading.FAILED:
+        # After the page is drawn, so that loading does not hold it up; a failure waits for the user's word.
+        program.warm_up()
 
 
 def go(page: str, interview_id: str = "") -> None:
