@@ -27,7 +27,10 @@ _ANSWER = (
     "In March our refund migration was two weeks late. I ran it as the product manager and found in the error log "
     "that a partner's time-out caused most failed refunds, so I cut the new report and moved one engineer."
 )
-_BARE_PAGE = "import streamlit as st\nst.text_area('Your answer', key='a')\nst.write(len(st.session_state['a'].split()), 'words')\n"
+_BARE_PAGE = """import streamlit as st
+st.text_area('Your answer', key='a')
+st.write(len(st.session_state['a'].split()), 'words')
+"""
 
 
 @dataclass(frozen=True, slots=True)

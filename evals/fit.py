@@ -2,16 +2,17 @@
 
     python -m evals.fit [--recorded]
 
-Per check a Platt calibration towards the labels; per dimension a ridge over the calibrated probabilities
-whose weights are held to the sign that makes the rule monotone; cut points that maximise kappa on
-out-of-fold predictions. Folds are questions. Dev is only read at the end.
+Per check a Platt calibration of the model's log-odds and the code's sighting towards the labels; per
+dimension a ridge over the calibrated probabilities whose weights are held to the sign that makes the rule
+monotone; cut points that maximise kappa on out-of-fold predictions. Folds are questions. Dev is only read
+at the end.
 """
 
 import itertools
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,11 @@ from evals.agreement import Agreement, agreement, auc, qwk
 from evals.answers import LabelledAnswer, labelled
 from evals.odds import FOLDER, Odds, collect
 from simulator.conductor import Conductor
-from simulator.grader import Grader
+from simulator.embeddings import open_embeddings
+from simulator.evidence import Locator
+from simulator.grader import Grader, Locate
 from simulator.local_model import FILE_NAME
+from simulator.models import Lane, Message, YesNo
 from simulator.rubric import (
     DIMENSIONS,
     Calibration,
@@ -40,11 +44,14 @@ from simulator.rubric import (
     rate,
 )
 from simulator.settings import ROOT, load_settings
+from simulator.transcript import sentences
 
 _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 10
 _CITED = (Evidence(0, 0, 1, "x"),)
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Signals = dict[str, dict[str, tuple[float, float]]]
+"""Answer id -> check id -> the model's log-odds and the strength of what code sighted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +62,70 @@ class _Line:
     weights: Matrix
 
 
-def fit_calibrations(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric) -> dict[str, Calibration]:
-    """Platt scaling for each labelled check; anchors, which have no labels, are only standardised."""
-    found = {}
-    for check in rubric.checks:
-        x = np.array([odds[answer.record.id][check.id] for answer in answers])
-        spread = max(float(x.std()), 1e-6)
-        slope, offset = 1 / spread, -float(x.mean()) / spread
-        if check.id in answers[0].checks:
-            y = np.array([answer.checks[check.id] for answer in answers])
-            model = LogisticRegression(C=1.0).fit(((x - x.mean()) / spread)[:, None], y)
-            # A check whose answers run against the labels says nothing: it gets the base rate.
-            gain = max(float(model.coef_[0, 0]), 0.0)
-            slope = gain / spread
-            offset = float(model.intercept_[0]) - gain * float(x.mean()) / spread
-        found[check.id] = Calibration(round(slope, 4), round(offset, 4), 0.5)
+def signals_of(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric, locate: Locate) -> Signals:
+    """The recorded odds beside what code sights in the same answers."""
+    found: Signals = {}
+    for answer in answers:
+        told = sentences(answer.record.exchange.turns)
+        asked = odds[answer.record.id]
+        found[answer.record.id] = {
+            check.id: (asked[check.id], locate(check, told).strength) for check in rubric.checks
+        }
     return found
 
 
-def features(answers: Sequence[LabelledAnswer], odds: Odds, rule: dict[str, Calibration], rubric: Rubric) -> Matrix:
-    """Calibrated probabilities, one row an answer, one column a check, as the grader credits them."""
-    rows = [[_credit(rule[check.id], odds[a.record.id][check.id]) for check in rubric.checks] for a in answers]
-    return np.array(rows)
+def fit_calibrations(answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric) -> dict[str, Calibration]:
+    """Platt scaling of log-odds and sighting for each labelled check; anchors, which have no labels, are only
+    standardised."""
+    return {
+        check.id: _calibration(
+            np.array([signals[answer.record.id][check.id] for answer in answers]),
+            [answer.checks[check.id] for answer in answers] if check.id in answers[0].checks else None,
+        )
+        for check in rubric.checks
+    }
 
 
-def _credit(calibration: Calibration, x: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(calibration.slope * x + calibration.offset, -30, 30))))
+def _calibration(x: Matrix, gold: Sequence[bool] | None) -> Calibration:
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    usable = spread > 1e-6
+    spread = np.where(usable, spread, 1.0)
+    if gold is None:
+        gains, offset = np.where(usable, 1.0, 0.0), 0.0
+    elif len(set(gold)) == 1:
+        share = (sum(gold) + 0.5) / (len(gold) + 1)
+        gains, offset = np.zeros(2), float(np.log(share / (1 - share)))
+    else:
+        gains, offset = _non_negative_logistic((x - centre) / spread, gold, usable)
+    slopes = gains / spread
+    offset -= float(slopes @ centre)
+    return Calibration(round(float(slopes[0]), 4), round(offset, 4), 0.5, round(float(slopes[1]), 4))
+
+
+def _non_negative_logistic(x: Matrix, gold: Sequence[bool], usable: Matrix) -> tuple[Matrix, float]:
+    """Logistic regression whose slopes are not negative: a signal that runs against the labels is left out."""
+    kept = np.flatnonzero(usable)
+    while len(kept):
+        model = LogisticRegression(C=1.0).fit(x[:, kept], gold)
+        if (model.coef_[0] >= 0).all():
+            gains = np.zeros(x.shape[1])
+            gains[kept] = model.coef_[0]
+            return gains, float(model.intercept_[0])
+        kept = np.delete(kept, int(np.argmin(model.coef_[0])))
+    share = sum(gold) / len(gold)
+    return np.zeros(x.shape[1]), float(np.log(share / (1 - share)))
+
+
+def features(
+    answers: Sequence[LabelledAnswer], signals: Signals, calibrations: Mapping[str, Calibration], rubric: Rubric
+) -> Matrix:
+    """Calibrated probabilities, one row an answer, one column a check."""
+    return np.array(
+        [
+            [calibrations[check.id].probability(*signals[answer.record.id][check.id]) for check in rubric.checks]
+            for answer in answers
+        ]
+    )
 
 
 def _fit_line(x: Matrix, y: Matrix, ridge: float, flags: Matrix) -> _Line:
@@ -105,17 +150,17 @@ def _cut(raw: Matrix, cuts: Sequence[float]) -> list[int]:
     return [1 + sum(value >= cut for cut in cuts) for value in raw]
 
 
-def fit(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric, model: str) -> ScoreRule:
+def fit(answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric, model: str) -> ScoreRule:
     """The whole rule. Calibrations, weights and cuts all come from folds that leave questions out."""
     groups = [answer.record.exchange.question.text for answer in answers]
     flags = np.array([check.is_flag for check in rubric.checks])
     folds = list(GroupKFold(min(_FOLDS, len(set(groups)))).split(answers, groups=groups))
     out_of_fold = np.zeros((len(answers), len(rubric.checks)))
     for train, test in folds:
-        part = fit_calibrations([answers[i] for i in train], odds, rubric)
-        out_of_fold[test] = features([answers[i] for i in test], odds, part, rubric)
-    calibrations = fit_calibrations(answers, odds, rubric)
-    x = features(answers, odds, calibrations, rubric)
+        part = fit_calibrations([answers[i] for i in train], signals, rubric)
+        out_of_fold[test] = features([answers[i] for i in test], signals, part, rubric)
+    calibrations = fit_calibrations(answers, signals, rubric)
+    x = features(answers, signals, calibrations, rubric)
     dimensions = {}
     for name in DIMENSIONS:
         y = np.array([float(answer.scores[name]) for answer in answers])
@@ -135,14 +180,16 @@ def fit(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric, model: st
     return ScoreRule(model, rubric.digest, calibrations, dimensions, f"{len(answers)} train answers")
 
 
-def scores(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric, rule: ScoreRule) -> list[dict[str, int]]:
-    """What the grader's arithmetic makes of the recorded odds."""
+def scores(
+    answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric, rule: ScoreRule
+) -> list[dict[str, int]]:
+    """What the grader's arithmetic makes of the recorded signals."""
     made = []
     for answer in answers:
         findings = {}
         for check in rubric.checks:
             calibration = rule.calibrations[check.id]
-            probability = _credit(calibration, odds[answer.record.id][check.id])
+            probability = calibration.probability(*signals[answer.record.id][check.id])
             state = State.MET if probability >= calibration.threshold else State.NOT_MET
             findings[check.id] = Finding(check.id, state, probability, _CITED)
         made.append({name: rating.score for name, rating in rate(rubric, rule, findings).items()})
@@ -166,7 +213,7 @@ def report(title: str, answers: Sequence[LabelledAnswer], made: Sequence[dict[st
     """Print one block: a line a dimension."""
     print(f"\n{title}: n={len(answers)}")
     groups = [answer.record.exchange.question.text for answer in answers]
-    kappas = []
+    kappas: list[float] = []
     for name in DIMENSIONS:
         one: Agreement = agreement([a.scores[name] for a in answers], [row[name] for row in made], groups)
         kappas.append(one.qwk)
@@ -177,19 +224,36 @@ def report(title: str, answers: Sequence[LabelledAnswer], made: Sequence[dict[st
     gold = [sum(a.scores.values()) / 5 >= 3.0 for a in answers]
     said = [sum(row.values()) / 5 >= 3.0 for row in made]
     right = sum(one == two for one, two in zip(gold, said, strict=True)) / len(gold)
-    print(
-        f"  mean QWK {np.nanmean(kappas):.2f}; advance decision right {right:.2f} (base rate {sum(gold) / len(gold):.2f})"
-    )
+    base = sum(gold) / len(gold)
+    print(f"  mean QWK {np.nanmean(kappas):.2f}; advance decision right {right:.2f} (always no: {1 - base:.2f})")
 
 
-def report_checks(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric) -> None:
-    """Print the area under the curve of each labelled check."""
-    print("\nAUC per check:")
+def report_checks(answers: Sequence[LabelledAnswer], signals: Signals, rule: ScoreRule, rubric: Rubric) -> None:
+    """Print the areas under the curve of each labelled check: model alone, code alone, both as calibrated."""
+    print("\nAUC per check on dev: model, code, both")
     for check in rubric.checks:
         if check.id in answers[0].checks:
             gold = [answer.checks[check.id] for answer in answers]
-            area = auc(gold, [odds[answer.record.id][check.id] for answer in answers])
-            print(f"  {check.id:24} {area:.2f}  (yes {sum(gold)} of {len(gold)})")
+            pairs = [signals[answer.record.id][check.id] for answer in answers]
+            both = [rule.calibrations[check.id].probability(*pair) for pair in pairs]
+            areas = [auc(gold, [pair[0] for pair in pairs]), auc(gold, [pair[1] for pair in pairs]), auc(gold, both)]
+            told = "  ".join(f"{area:.2f}" for area in areas)
+            print(f"  {check.id:24} {told}  (yes {sum(gold)} of {len(gold)})")
+
+
+def _equal(rule: ScoreRule, rubric: Rubric) -> ScoreRule:
+    """The rival: the same calibrations, every check of a dimension weighing the same."""
+    return replace(equal_rule(rubric), calibrations=rule.calibrations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Silent:
+    """A judge that is never asked."""
+
+    name: str
+
+    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.LIVE, *, fresh: bool = False) -> YesNo:
+        raise AssertionError("nothing is graded while a rule is fitted")
 
 
 def main() -> None:
@@ -200,15 +264,21 @@ def main() -> None:
     name = model.name if model else FILE_NAME.removesuffix(".gguf")
     path = FOLDER / f"odds-{name}.jsonl"
     train, dev = labelled("train", companies), labelled("dev", companies)
-    grader = Grader(conductor.library.prompts, rubric, equal_rule(rubric), model, lambda check, found: ())  # type: ignore[arg-type]  # it only lays out prompts here
+    # The labelled answers are laid out as the grader lays them out; nothing is graded here.
+    locator = Locator(open_embeddings(conductor.settings)[0])
+    grader = Grader(conductor.library.prompts, rubric, equal_rule(rubric), _Silent(name), locator.locate)
     odds = collect([*train, *dev], grader, model, path)
-    rule = fit(train, odds, rubric, name)
+    train, dev = ([one for one in split if one.record.id in odds] for split in (train, dev))
+    print(f"{len(train)} train and {len(dev)} dev answers are recorded with these prompts")
+    signals = signals_of([*train, *dev], odds, rubric, locator.locate)
+    rule = fit(train, signals, rubric, name)
     target = ROOT / "prompts" / "rubrics" / f"story.{name}.json"
     target.write_text(json.dumps(TypeAdapter(ScoreRule).dump_python(rule, mode="json"), indent=1) + "\n", "utf-8")
     print(f"Rule for {name} and rubric {rubric.digest} written to {target.name}")
-    report_checks(dev, odds, rubric)
-    report("train (fitted on it)", train, scores(train, odds, rubric, rule))
-    report("dev", dev, scores(dev, odds, rubric, rule))
+    report_checks(dev, signals, rule, rubric)
+    report("train (fitted on it)", train, scores(train, signals, rubric, rule))
+    report("dev", dev, scores(dev, signals, rubric, rule))
+    report("dev, equal weights", dev, scores(dev, signals, rubric, _equal(rule, rubric)))
     report("dev, tf-idf ridge trained on the same answers", dev, tfidf_scores(train, dev))
     conductor.close()
 

@@ -21,7 +21,7 @@ Odds = dict[str, dict[str, float]]
 
 
 def collect(answers: list[LabelledAnswer], grader: Grader, model: ChatModel | None, path: Path) -> Odds:
-    """The odds of these answers; without a model only from the recording, and KeyError names what lacks."""
+    """The odds of these answers. Without a model, only of those that the recording holds whole."""
     lines = LineFile(path)
     kept = _kept(path)
     odds: Odds = {}
@@ -31,7 +31,7 @@ def collect(answers: list[LabelledAnswer], grader: Grader, model: ChatModel | No
         keys = {name: digest_of(*(text for _, text in messages)) for name, messages in asks.items()}
         new = {name: messages for name, messages in asks.items() if keys[name] not in kept}
         if new and model is None:
-            raise KeyError(f"{path.name} holds no {', '.join(new)} of {answer.record.id} with these prompts")
+            continue
         if new and model is not None:
             found = {
                 keys[name]: round(model.yes_no(messages, Lane.BACKGROUND, fresh=number == 0).log_odds, 4)

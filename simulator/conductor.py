@@ -121,6 +121,9 @@ class Conductor:
     def warm_up(self) -> None:
         """Load the index and the model in the background, and start the grading worker. Returns at once."""
         with self._lock:
+            if self._worker is None or not self._worker.is_alive():
+                self._worker = threading.Thread(target=self._grade_jobs, name="grading", daemon=True)
+                self._worker.start()
             alive = self._model is not None and self._model.alive
             if self.loading is Loading.LOADING or (self.loading is Loading.READY and alive):
                 return
@@ -128,10 +131,6 @@ class Conductor:
             self.loading, self.loading_error = Loading.LOADING, None
             self._loaded.clear()
         threading.Thread(target=self._load, name="load", daemon=True).start()
-        with self._lock:
-            if self._worker is None:
-                self._worker = threading.Thread(target=self._grade_jobs, name="grading", daemon=True)
-                self._worker.start()
 
     def _load(self) -> None:
         from simulator.models import open_model
@@ -347,6 +346,9 @@ class Conductor:
             raise
         except SimulatorError as error:
             self.records.fail_job(job, worker, str(error), final=isinstance(error, ConfigurationError))
+        except BaseException:
+            self.records.fail_job(job, worker, "The grading failed unexpectedly; see the log.", final=True)
+            raise
         finally:
             self._grading.pop(key, None)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from simulator.rubric import Check, Evidence
+from simulator.rubric import Check, Sighting
 from simulator.transcript import Sentence
 
 CUE_BONUS = 0.25
@@ -26,19 +26,23 @@ class Locator:
     def __init__(self, embeddings: Embeddings) -> None:
         self._vectors = lru_cache(maxsize=256)(lambda texts: np.array(embeddings.embed_documents(list(texts))))
 
-    def locate(self, check: Check, sentences: Sequence[Sentence]) -> tuple[Evidence, ...]:
-        """The sentence that shows this check best, or nothing; for a check about the answer as a whole, where
-        it begins and ends."""
+    def locate(self, check: Check, sentences: Sequence[Sentence]) -> Sighting:
+        """The sentence that shows this check best, if one is likely, and how strongly the answer shows it.
+
+        A check about the answer as a whole is shown by where it begins and ends. Strength is the mean score of
+        the two best sentences, or, for a check that has cue words and no examples, the share of sentences with
+        such words.
+        """
         if not sentences:
-            return ()
+            return Sighting()
         if check.whole:
             ends = (sentences[0], sentences[-1]) if len(sentences) > 1 else sentences
-            return tuple(sentence.evidence for sentence in ends)
+            return Sighting(tuple(sentence.evidence for sentence in ends))
         texts = tuple(" ".join(sentence.text.split()) for sentence in sentences)
-        likeness = np.zeros(len(texts))
-        if check.like:
-            likeness = (self._vectors(texts) @ self._vectors(check.like).T).max(axis=1)
         cues = np.array([bool(check.cue and re.search(check.cue, text)) for text in texts])
-        scores = likeness + CUE_BONUS * cues
+        if not check.like:
+            return Sighting(strength=float(cues.mean()))
+        scores = (self._vectors(texts) @ self._vectors(check.like).T).max(axis=1) + CUE_BONUS * cues
         best = int(np.argmax(scores))
-        return (sentences[best].evidence,) if scores[best] >= LEAST_LIKENESS else ()
+        found = (sentences[best].evidence,) if scores[best] >= LEAST_LIKENESS else ()
+        return Sighting(found, float(np.sort(scores)[-2:].mean()))

@@ -4,7 +4,6 @@ The answer stands first in every prompt and the check last, so that the served m
 A check that the model could not be asked about is `not assessed`, and a grade with such holes has no score.
 """
 
-import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.interview import Exchange
 from simulator.models import Lane, Message, YesNo
 from simulator.prompts import Prompt, digest_of, disarmed
-from simulator.rubric import Calibration, Check, Evidence, Finding, Grade, Rubric, ScoreRule, State, rate
+from simulator.rubric import Calibration, Check, Finding, Grade, Rubric, ScoreRule, Sighting, State, rate
 from simulator.transcript import Sentence, as_prompt, sentences
 
 LEAST_WORDS = 12
@@ -23,14 +22,15 @@ LEAST_WORDS = 12
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
-Locate = Callable[[Check, Sequence[Sentence]], tuple[Evidence, ...]]
+Locate = Callable[[Check, Sequence[Sentence]], Sighting]
 """Finds the sentences that show a check; `evidence.Locator.locate` is the real one."""
 
 
 class Judge(Protocol):
     """What the grader needs of a model; `ChatModel` is the real one, a scripted one serves the tests."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def yes_no(self, messages: Sequence[Message], lane: Lane = ..., *, fresh: bool = ...) -> YesNo: ...
 
@@ -72,22 +72,20 @@ class Grader:
         """The messages that put one check to the model."""
         return reading.asking(self._prompts["grader/check"].render(ask=check.ask))
 
-    def find(
-        self, reading: Reading, check: Check, lane: Lane, *, evidence: bool = True, fresh: bool = False
-    ) -> Finding:
+    def find(self, reading: Reading, check: Check, lane: Lane, *, fresh: bool = False) -> Finding:
         """The finding on one check. Raises nothing for a reply without yes or no, or a refusal: not assessed."""
         try:
             odds = self._judge.yes_no(self.question(reading, check), lane, fresh=fresh)
         except (UnusableReplyError, ModelRefusedError) as error:
             return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
         calibration = self._rule.calibrations.get(check.id, Calibration())
-        probability = _sigmoid(calibration.slope * signed(check, odds.log_odds) + calibration.offset)
+        sighting = self._locate(check, reading.sentences)
+        probability = calibration.probability(signed(check, odds.log_odds), sighting.strength)
         if probability < calibration.threshold:
             return Finding(check.id, State.NOT_MET, probability)
-        found = self._locate(check, reading.sentences) if evidence and not check.is_flag else ()
-        if evidence and not check.is_flag and not found:
+        if not check.is_flag and not sighting.evidence:
             return Finding(check.id, State.NOT_MET, probability, note="no sentence was found for it")
-        return Finding(check.id, State.MET, probability, found)
+        return Finding(check.id, State.MET, probability, () if check.is_flag else sighting.evidence)
 
     def grade(
         self,
@@ -142,7 +140,3 @@ def not_an_answer(exchange: Exchange) -> str:
 def signed(check: Check, log_odds: float) -> float:
     """Log-odds that the check is met, from those of the model's yes."""
     return -log_odds if check.reverse else log_odds
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

@@ -173,7 +173,7 @@ class Interviewer:
             value = self._value(check, exchange)
             if best is not None and best_value >= _GOOD_ENOUGH * value:
                 break
-            finding = self.grader.find(reading, check, Lane.LIVE, evidence=False)
+            finding = self.grader.find(reading, check, Lane.LIVE)
             self.asked_checks += 1
             if finding.state is State.NOT_MET and finding.probability is not None:
                 worth = value * (1 - finding.probability)

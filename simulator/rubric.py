@@ -4,6 +4,7 @@ Pure: knows no model, store, clock or page. The model only fills findings; every
 Definitions follow the labelling guideline: twenty criteria, seven flags, five dimensions of 1-4.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,6 +29,14 @@ class Evidence:
     start: int
     end: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Where a check shows in the candidate's sentences, and how strongly, as code sees it without a model."""
+
+    evidence: tuple[Evidence, ...] = ()
+    strength: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +94,17 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Turns the model's raw log-odds of yes on one check into a probability: sigmoid(slope * x + offset)."""
+    """Turns the model's raw log-odds of yes on one check, and the strength of what code has sighted, into a
+    probability: sigmoid(slope * log-odds + strength * sighting + offset)."""
 
     slope: float = 1.0
     offset: float = 0.0
     threshold: float = 0.5
+    strength: float = 0.0
+
+    def probability(self, log_odds: float, strength: float) -> float:
+        value = self.slope * log_odds + self.strength * strength + self.offset
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The candidate's words cut into numbered sentences, and laid out for a prompt.
 
-Evidence is a sentence number that is looked up here, so every quote is verbatim and located by construction.
+Evidence is one of these sentences, so every quote is verbatim and located by construction.
 Pure: knows no model and no rubric.
 """
 

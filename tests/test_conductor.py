@@ -27,7 +27,7 @@ ANSWER = (
     "was blocked because the fraud vendor kept changing its API, so I decided to cut the loyalty points feature."
 )
 REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
-SECONDS = 20
+SECONDS = 60
 Starts = Callable[[], Conductor]
 
 
@@ -450,6 +450,22 @@ def test_a_model_that_cannot_be_loaded_is_told_and_loaded_once_it_can_be(
     conductor.settings = settings
     assert followed(conductor.move(interview.id)).endswith("?")
     assert conductor.loading is Loading.READY and conductor.loading_error is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loading_that_breaks_in_a_way_nobody_thought_of_is_told_and_tried_again(
+    conductor: Conductor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("no error of ours")
+
+    interview = conductor.start("stripe", "quick")
+    with monkeypatch.context() as patch:
+        patch.setattr("simulator.models.open_model", broken)
+        error = failed(conductor.answer(interview.id, "t1", ANSWER))
+    assert isinstance(error, ModelUnavailableError)
+    assert conductor.loading is Loading.FAILED
+    assert followed(conductor.move(interview.id)).endswith("?")
 
 
 # --- questions -------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def test_a_yes_without_a_sentence_that_shows_it_is_not_met_earns_nothing_and_is_
     grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
 ) -> None:
     scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
-    grade = grader_for(rubric, locate=lambda check, sentences: ()).grade(WHOLE)
+    grade = grader_for(rubric, locate=lambda check, sentences: Sighting()).grade(WHOLE)
     assert {one.state for one in grade.findings.values()} == {State.NOT_MET}
     for check in rubric.checks:
         finding = grade.findings[check.id]

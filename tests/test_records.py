@@ -207,7 +207,7 @@ def test_of_two_answers_sent_at_once_exactly_one_is_kept_and_whole(path: Path) -
 
     def send(tab: int, before: Interview) -> str:
         after = before.answer(new_id(), f"Tab {tab} says so.")
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=120)
         try:
             tabs[tab].save(before, after, grade=[len(before.exchanges) - 1])
         except OutOfTurnError:
@@ -246,7 +246,7 @@ def test_a_new_file_can_be_opened_by_several_at_once(path: Path) -> None:
     barrier = Barrier(8)
 
     def first_start(_: int) -> str:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=120)
         records = Records(path)
         return opened(records).id
 
@@ -430,7 +430,7 @@ def test_a_guide_is_kept_once_and_its_passages_carry_its_title(kept: Records) ->
 def test_every_connection_writes_ahead_and_waits_for_the_disk(kept: Records) -> None:
     def pragmas(_: int) -> tuple[object, ...]:
         with kept._engine.connect() as connection:
-            barrier.wait(timeout=10)  # so that each thread has a connection of its own
+            barrier.wait(timeout=120)  # so that each thread has a connection of its own
             names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "user_version")
             return tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names)
 
@@ -521,7 +521,7 @@ def killed(writer: subprocess.Popen[str], after: int) -> set[tuple[str, ...]]:
         lines = [told.readline() for _ in range(after)]
         writer.send_signal(signal.SIGKILL)
         lines += told.readlines()
-    assert writer.wait(timeout=10) == -signal.SIGKILL, "it ended by itself"
+    assert writer.wait(timeout=120) == -signal.SIGKILL, "it ended by itself"
     return {tuple(line.split()) for line in lines if line.endswith("\n")}
 
 
