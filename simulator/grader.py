@@ -12,6 +12,7 @@ from typing import Protocol
 
 from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.interview import Exchange
+from simulator.language import is_english
 from simulator.models import Lane, Message, YesNo
 from simulator.prompts import Prompt, digest_of, disarmed
 from simulator.rubric import Calibration, Check, Finding, Grade, Rubric, ScoreRule, Sighting, State, rate
@@ -128,6 +129,8 @@ def not_an_answer(exchange: Exchange) -> str:
     if len(words) < LEAST_WORDS:
         return f"only {len(words)} words were said"
     heard = " ".join((exchange.question.text, *(turn.text for turn in exchange.probes)))
+    if not is_english(exchange.candidate_text):
+        return "it is not in English"
     asked = {word.lower() for word in _WORD.findall(heard)}
     own = [word for word in words if word not in asked]
     if len(set(own)) < LEAST_WORDS // 2:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from simulator.errors import InputError, OutOfTurnError
+from simulator.language import is_english
 
 MOST_PROBES = 3
 MOST_WORDS = 2_000
@@ -146,7 +147,7 @@ def open_interview(interview_id: str, company: str, length: str, questions: Sequ
 
 
 def checked_answer(text: str) -> str:
-    """The answer as typed, if it can be taken. Raises InputError for an empty or overlong one."""
+    """The answer as typed, if it can be taken. Raises InputError for an empty, overlong or foreign one."""
     if not any(character.isalnum() for character in text):
         raise InputError("There are no words in this answer.", "Type what you would say, then send it again.")
     words = len(text.split())
@@ -154,5 +155,10 @@ def checked_answer(text: str) -> str:
         raise InputError(
             f"This answer has {words:,} words; the most that fits is {MOST_WORDS:,}.",
             "Shorten it and send it again; your text is still in the box.",
+        )
+    if not is_english(text):
+        raise InputError(
+            "This answer does not read as English, the only language that is graded here.",
+            "Say it in English; your text is still in the box.",
         )
     return text
