@@ -141,11 +141,16 @@ class Conductor:
         except SimulatorError as error:
             with self._lock:
                 self.loading, self.loading_error = Loading.FAILED, error
+        except BaseException:
+            with self._lock:
+                self.loading, self.loading_error = Loading.FAILED, None
+            raise
         else:
             with self._lock:
                 self._model, self.loading = model, Loading.READY
-        self._loaded.set()
-        self._work.set()
+        finally:
+            self._loaded.set()
+            self._work.set()
 
     def model(self) -> "ChatModel":
         """The model, once it is loaded. Raises what its loading raised."""
