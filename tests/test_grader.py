@@ -2,7 +2,7 @@
 
 import math
 import os.path
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,8 +15,9 @@ from simulator.grader import Grader, Locate
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.models import Lane, open_model
 from simulator.prompts import digest_of
-from simulator.rubric import DIMENSIONS, Calibration, Cap, Check, DimensionRule, Rubric, ScoreRule, State
+from simulator.rubric import DIMENSIONS, Calibration, Cap, Check, DimensionRule, Rubric, ScoreRule, Sighting, State
 from simulator.settings import Settings
+from simulator.transcript import Sentence
 
 QUESTION = Question("q1", "Tell me about a launch that ran late, and what you yourself did to bring it back on course.")
 OPENING = (
@@ -264,8 +265,8 @@ def test_a_question_and_a_probe_that_come_from_a_file_cannot_speak_as_another_ro
 
 def small_rubric() -> Rubric:
     checks = (
-        Check("result.quantified", "A number", "Is there a number?", "data_use", whole=True),
-        Check("result.baseline", "Before and after", "Is there a before?", "data_use", cue="fell from"),
+        Check("result.quantified", "A number", "Is there a number?", "data_use"),
+        Check("result.baseline", "Before and after", "Is there a before?", "data_use"),
         Check("flag.vanity", "Vanity", "Is it vanity?"),
         Check("flag.off_topic", "Off topic", "Is it off topic?"),
     )
@@ -278,7 +279,11 @@ def small_rule() -> ScoreRule:
         1.2, {"result.quantified": 1.0, "result.baseline": 1.5, "flag.vanity": -0.8}, (1.4, 2.2, 3.0), 0.5
     )
     dimensions = dict.fromkeys(DIMENSIONS, flat) | {"data_use": data_use}
-    return ScoreRule("fake", "d1", {"result.baseline": Calibration(2.0, -1.0, 0.6)}, dimensions, "9 answers")
+    return ScoreRule("fake", "d1", {"result.baseline": Calibration(2.0, -1.6, 0.6, strength=1.2)}, dimensions, "9 answers")
+
+
+def second_sentence(check: Check, sentences: Sequence[Sentence]) -> Sighting:
+    return Sighting((sentences[1].evidence,), 0.5)
 
 
 def probabilities(quantified: float, baseline: float, vanity: float, off_topic: float) -> Callable[..., str | float]:
@@ -292,10 +297,11 @@ def probabilities(quantified: float, baseline: float, vanity: float, off_topic: 
 
 def test_scores_are_the_sums_that_one_does_by_hand(grader_for: Graders, scripted_model: ScriptedModel) -> None:
     scripted_model.reply = probabilities(0.9, 0.8, 0.25, 0.1)
-    grade = grader_for(small_rubric(), small_rule()).grade(WHOLE)
-    # log-odds of 0.8 are ln 4; calibrated 1 / (1 + e^-(2 ln 4 - 1)) = 16 / (16 + e) = 0.8548
+    grade = grader_for(small_rubric(), small_rule(), second_sentence).grade(WHOLE)
+    # log-odds of 0.8 are ln 4; calibrated 2 ln 4 - 1.6 + 1.2 x 0.5 = 2 ln 4 - 1, so 16 / (16 + e) = 0.8548
     assert grade.findings["result.baseline"].probability == pytest.approx(16 / (16 + math.e))
     assert grade.findings["result.baseline"].state is State.MET
+    assert grade.findings["result.baseline"].evidence[0].text == "I was the product manager — and I’d promised it for the 1st."
     assert grade.findings["flag.vanity"].state is State.NOT_MET
     data_use = grade.ratings["data_use"]
     raw = 1.2 + 1.0 * 0.9 + 1.5 * 0.8548 - 0.8 * 0.25  # = 3.18, over the third cut
@@ -316,7 +322,7 @@ def test_a_yes_below_its_own_threshold_counts_by_its_chance_and_a_flag_that_is_m
     grader_for: Graders, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.reply = probabilities(0.4, 0.65, 0.6, 0.95)
-    grade = grader_for(small_rubric(), small_rule()).grade(WHOLE)
+    grade = grader_for(small_rubric(), small_rule(), second_sentence).grade(WHOLE)
     odds = 0.65 / 0.35
     baseline = odds**2 / (odds**2 + math.e)  # 0.559: under its threshold of 0.6
     assert grade.findings["result.baseline"].probability == pytest.approx(baseline)
