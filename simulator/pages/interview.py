@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from simulator.conductor import Conductor, Loading, Move
-from simulator.errors import SimulatorError
+from simulator.errors import OutOfTurnError, SimulatorError
 from simulator.interview import MOST_PROBES, Interview, Next, Role
 from simulator.pages.shell import conductor, go, said, words
 from simulator.records import new_id
@@ -88,6 +88,8 @@ def _listen(program: Conductor, interview: Interview) -> None:
         return
     try:
         _follow(program, interview, program.move(interview.id))
+    except OutOfTurnError:
+        pass  # the move was made between reading the interview and asking for it: draw it
     except SimulatorError as error:
         st.error(str(error))
         return
