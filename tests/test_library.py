@@ -421,6 +421,7 @@ def test_every_shipped_line_is_filled_in_and_free_of_placeholders() -> None:
 
 LAYERS = [
     "errors",
+    "language",
     "markdown",
     "rubric",
     "interview",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 
@@ -124,7 +125,8 @@ def test_any_text_comes_back_as_it_was_said(path: Path, text: str) -> None:
     records = Records(path)
     question = Question("q", text, topic=text, invites=(text,))
     before = opened(records, (question,))
-    after = before.answer("a1", text + "x").probe(probe(text))
+    turns = (Turn("a1", Role.CANDIDATE, text), probe(text))
+    after = replace(before, exchanges=(replace(before.current, turns=turns),))
     records.save(before, after, grade=[0])
     records.keep_draft(after.id, text)
     job = records.take_job("w")
