@@ -75,24 +75,21 @@ def signals_of(answers: Sequence[LabelledAnswer], odds: Odds, rubric: Rubric, lo
 
 
 def fit_calibrations(answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric) -> dict[str, Calibration]:
-    """Platt scaling of log-odds and sighting for each labelled check; anchors, which have no labels, are only
-    standardised."""
+    """Platt scaling of log-odds and sighting for each check."""
     return {
         check.id: _calibration(
             np.array([signals[answer.record.id][check.id] for answer in answers]),
-            [answer.checks[check.id] for answer in answers] if check.id in answers[0].checks else None,
+            [answer.checks[check.id] for answer in answers],
         )
         for check in rubric.checks
     }
 
 
-def _calibration(x: Matrix, gold: Sequence[bool] | None) -> Calibration:
+def _calibration(x: Matrix, gold: Sequence[bool]) -> Calibration:
     centre, spread = x.mean(axis=0), x.std(axis=0)
     usable = spread > 1e-6
     spread = np.where(usable, spread, 1.0)
-    if gold is None:
-        gains, offset = np.where(usable, 1.0, 0.0), 0.0
-    elif len(set(gold)) == 1:
+    if len(set(gold)) == 1:
         share = (sum(gold) + 0.5) / (len(gold) + 1)
         gains, offset = np.zeros(2), float(np.log(share / (1 - share)))
     else:

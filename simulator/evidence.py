@@ -16,7 +16,7 @@ from simulator.rubric import Check, Sighting
 from simulator.transcript import Sentence
 
 CUE_BONUS = 0.25
-LEAST_LIKENESS = 0.2
+LEAST_LIKENESS = 0.28
 """Cosine similarity plus bonus that a sentence must reach to be cited."""
 
 

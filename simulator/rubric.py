@@ -67,8 +67,8 @@ class Check:
 
     @property
     def is_criterion(self) -> bool:
-        """One of the guideline's twenty; the rest are flags and the anchors that only serve the score."""
-        return not self.is_flag and not self.id.startswith("anchor.")
+        """One of the guideline's twenty; the rest are flags."""
+        return not self.is_flag
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Calibration:
 class DimensionRule:
     """Monotone rule of one dimension: base + sum(weight * probability), cut at three points.
 
-    Weights are >= 0 for criteria and anchors and <= 0 for flags, so no met check lowers a score.
+    Weights are >= 0 for criteria and <= 0 for flags, so no met check lowers a score.
     `residual` is the standard deviation of (label - raw) on held-out answers, in points.
     """
 

@@ -117,6 +117,16 @@ def test_answers_that_could_not_be_graded_are_told_and_end_in_failure(
     assert done.stderr.splitlines()[-1].startswith("Error: Question 1 was not graded: fake refused the key.")
 
 
+def test_an_answer_that_cannot_be_taken_ends_the_command_while_the_index_is_still_built(
+    simulator: Runs, tmp_path: Path
+) -> None:
+    (tmp_path / "told.txt").write_text("word " * 2001)
+    done = simulator("interview", "--answers", "told.txt", DATA_DIR=str(tmp_path / "empty"))
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("Error: This answer has 2,001 words")
+
+
 def test_an_interview_with_an_unknown_company_names_the_known_ones(simulator: Runs) -> None:
     line = error(simulator("interview", "--company", "initech"))
     assert all(company in line for company in ("initech", *shipped().companies))
@@ -176,7 +186,6 @@ def stopped(
 
     model.reply = reply
     path = answers(folder / "in.jsonl", "a1", "a2", "a3", "a4")
-    path.write_text(path.read_text().replace('"a2"', '"a2", "n": 2').replace("", ""))
     records = [json.loads(line) for line in path.read_text().splitlines()]
     records[1]["turns"][0]["text"] += " Number two."
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -354,8 +363,9 @@ def test_a_setting_that_is_wrong_is_one_line(simulator: Runs) -> None:
     assert "SIMULATOR_CALL_TIMEOUT_SECONDS" in error(simulator("guides", CALL_TIMEOUT_SECONDS="soon"))
 
 
-@pytest.mark.parametrize("name", ["in.txt", "[/red] [bold.txt"])
+@pytest.mark.parametrize("name", ["in.txt", "[/red].txt", "[bold]in.txt"])
 def test_a_file_that_is_not_of_answers_is_one_line_that_names_it(name: str, simulator: Runs, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("Dear diary,\ntoday I cut the report.\n")
     line = error(simulator("grade", name, "--out", "out.jsonl"))
     assert name in line and "line 1" in line and "line 2" in line

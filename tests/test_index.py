@@ -366,6 +366,13 @@ def test_an_index_of_the_right_passages_with_the_wrong_vectors_is_built_again(
     assert_finds_everything(again)
 
 
+def test_an_index_that_lost_a_passage_is_built_again(opened: Callable[..., PassageIndex], counting: Counting) -> None:
+    opened()._store.delete([PASSAGES[1].id])
+    again = opened()
+    assert counting.documents == len(PASSAGES)
+    assert_finds_everything(again)
+
+
 def test_an_index_that_is_open_goes_on_while_others_are_built(opened: Callable[..., PassageIndex]) -> None:
     first = opened()
     for number in range(2):

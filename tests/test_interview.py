@@ -180,7 +180,10 @@ def test_the_refusal_of_a_long_answer_says_how_long_it_is() -> None:
         checked_answer("word " * 2_001)
 
 
-@given(st.lists(st.sampled_from(["a", "7", "naïve", "the", "🙂x"]), min_size=1, max_size=11), st.text(" \n\t", min_size=1))
+@given(
+    st.lists(st.sampled_from(["a", "7", "naïve", "the", "🙂x"]), min_size=1, max_size=11),
+    st.text(" \n\t", min_size=1),
+)
 @settings(deadline=None, database=None)
 def test_any_text_with_a_letter_or_digit_is_taken_unchanged(words: list[str], space: str) -> None:
     text = space + space.join(words) + space
