@@ -229,13 +229,12 @@ def report_checks(answers: Sequence[LabelledAnswer], signals: Signals, rule: Sco
     """Print the areas under the curve of each labelled check: model alone, code alone, both as calibrated."""
     print("\nAUC per check on dev: model, code, both")
     for check in rubric.checks:
-        if check.id in answers[0].checks:
-            gold = [answer.checks[check.id] for answer in answers]
-            pairs = [signals[answer.record.id][check.id] for answer in answers]
-            both = [rule.calibrations[check.id].probability(*pair) for pair in pairs]
-            areas = [auc(gold, [pair[0] for pair in pairs]), auc(gold, [pair[1] for pair in pairs]), auc(gold, both)]
-            told = "  ".join(f"{area:.2f}" for area in areas)
-            print(f"  {check.id:24} {told}  (yes {sum(gold)} of {len(gold)})")
+        gold = [answer.checks[check.id] for answer in answers]
+        pairs = [signals[answer.record.id][check.id] for answer in answers]
+        both = [rule.calibrations[check.id].probability(*pair) for pair in pairs]
+        areas = [auc(gold, [pair[0] for pair in pairs]), auc(gold, [pair[1] for pair in pairs]), auc(gold, both)]
+        told = "  ".join(f"{area:.2f}" for area in areas)
+        print(f"  {check.id:24} {told}  (yes {sum(gold)} of {len(gold)})")
 
 
 def _equal(rule: ScoreRule, rubric: Rubric) -> ScoreRule:

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from simulator import local_model
 from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
@@ -27,6 +28,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 model_app = typer.Typer(no_args_is_help=True, help="The embedded model: is it there, fetch it.")
 app.add_typer(model_app, name="model")
 console = Console(stderr=True, highlight=False)
+_INTERRUPTED = 130
+"""What typer makes of Ctrl-C."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 In = Annotated[Path, typer.Argument(metavar="IN.jsonl", help="Answers, one JSON record a line.")]
@@ -41,6 +44,11 @@ def _conductor() -> Iterator[Conductor]:
         yield conductor
     finally:
         conductor.close()
+
+
+def _tell(who: str, style: str, text: object, end: str = "\n\n") -> None:
+    """Print what somebody says; nothing in it is taken for markup."""
+    console.print(Text.assemble((f"{who}: ", style), str(text)), end=end, soft_wrap=True)
 
 
 def _emit(as_json_wanted: bool, data: Any, text: str) -> None:
@@ -84,14 +92,19 @@ def interview(
         conductor.warm_up()
         current = conductor.start(company, "quick", questions)
         persona = conductor.library.personas[company]
-        console.print(f"[bold]{persona.interviewer}[/]: {persona.greeting}\n", soft_wrap=True)
+        _tell(persona.interviewer, "bold", persona.greeting)
         _converse(conductor, current, told)
         current = conductor.finish(current.id)
-        console.print(f"[bold]{persona.interviewer}[/]: {persona.closing}\n", soft_wrap=True)
+        _tell(persona.interviewer, "bold", persona.closing)
         _await_grades(conductor, current)
         card = conductor.scorecard(current.id)
         markdown = as_markdown(card, current, conductor.library.company(company), conductor.rubric.dimension_names)
         _emit(json_, as_json(card, current), markdown)
+        failed = [job for job in conductor.records.jobs(current.id) if job.state == "failed"]
+        for job in failed:
+            _tell("Error", "red", f"Question {job.exchange + 1} was not graded: {job.error}", end="\n")
+        if failed:
+            raise typer.Exit(1)
 
 
 def _paragraphs(path: Path) -> Iterator[str]:
@@ -111,8 +124,7 @@ def _converse(conductor: Conductor, current: Interview, told: Iterator[str] | No
     while current.next is Next.CANDIDATE:
         if shown != len(current.exchanges):
             shown = len(current.exchanges)
-            text = current.current.question.text
-            console.print(f"[bold]{name}[/] (question {shown} of {len(current.questions)}): {text}\n", soft_wrap=True)
+            _tell(f"{name} (question {shown} of {len(current.questions)})", "bold", current.current.question.text)
         answer = next(told, None) if told is not None else _typed()
         if answer is None:
             return
@@ -121,15 +133,15 @@ def _converse(conductor: Conductor, current: Interview, told: Iterator[str] | No
         except InputError as error:
             if told is not None:
                 raise
-            console.print(f"[yellow]{error}[/]\n", soft_wrap=True)
+            _tell("Not sent", "yellow", error)
             continue
         with console.status("The interviewer is reading..."):
             pieces = move.tail()
             first = next(pieces, None)
         if first is not None:
-            console.print(f"[bold]{name}[/]: {first}", end="", soft_wrap=True, markup=True)
+            _tell(name, "bold", first, end="")
             for piece in pieces:
-                console.print(piece, end="", soft_wrap=True, markup=False)
+                console.print(Text(piece), end="", soft_wrap=True)
             console.print("\n")
         if move.error:
             raise move.error
@@ -166,7 +178,7 @@ def _await_grades(conductor: Conductor, current: Interview) -> None:
 @contextmanager
 def _progress(_: str) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield progress
 
 
@@ -218,7 +230,7 @@ def _records(conductor: Conductor, source: Path, out: Path, key: str) -> tuple[l
     lines = LineFile(out, key)
     left = [record for record in records if record.id not in lines.done]
     if len(left) < len(records):
-        console.print(f"{len(records) - len(left)} of {len(records)} are in {out} already; going on.")
+        console.print(Text(f"{len(records) - len(left)} of {len(records)} are in {out} already; going on."))
     if left:
         conductor.model()
     return left, lines
@@ -370,8 +382,17 @@ def main() -> None:
     try:
         app()
     except SimulatorError as error:
-        console.print(f"[red]Error:[/] {error}", soft_wrap=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
+        _tell("Error", "red", error, end="\n")
+        _leave(1)
+    except SystemExit as end:
+        if end.code != _INTERRUPTED:
+            raise
         console.print("Stopped. Run the same command again to go on.")
-        sys.exit(130)
+        _leave(_INTERRUPTED)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: a thread that is still loading or phrasing in native code would crash an ordinary exit."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

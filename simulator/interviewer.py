@@ -12,6 +12,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from simulator.errors import ModelRefusedError, UnusableReplyError
+from simulator.evidence import CUE_BONUS
 from simulator.grader import Grader, Reading
 from simulator.index import Hit, PassageIndex
 from simulator.interview import Exchange, Role, Turn
@@ -25,7 +26,7 @@ MOST_CHECKS_ASKED = 6
 """Checks put to the model before a probe: each costs the candidate about 0.4 s of waiting."""
 MOST_WORDS = 45
 MOST_TOKENS = 70
-LONGEST_QUOTE_WORDS = 14
+LONGEST_QUOTE_WORDS = 18
 LEAST_PROBE_VALUE = 0.25
 """Below this (value of the check times the chance that it is open) there is nothing worth a probe."""
 LEAST_LIKENESS = 0.4
@@ -35,6 +36,7 @@ _GOOD_ENOUGH = 0.8
 _HELD_WORDS = 4
 _CLAUSE = re.compile(r"[,;:–—]\s+|\s+(?=(?:and|but|so|because|which|when|while)\s)")
 _LEADING = re.compile(r"^(?:and|but|so|because|then|which)\s+", re.IGNORECASE)
+_STOPS = ' .,;:!?"“”'
 _QUESTION_START = re.compile(r"^[\"“'(]*[A-Za-z]")
 
 
@@ -130,7 +132,7 @@ class Interviewer:
         fresh = tuple(hit for hit in hits if hit.passage.id not in used)[:5]
         if not fresh:
             return None
-        return Aim(check, fresh, self._quote(reading, check, fresh[0]))
+        return Aim(check, fresh, self._quote(reading, check, fresh[0], exchange))
 
     def say(self, exchange: Exchange, aim: Aim, phrasing: Phrasing) -> Iterator[str]:
         """Stream the probe. When the iterator ends, `phrasing.text` is what was asked."""
@@ -187,15 +189,21 @@ class Interviewer:
         invited = _INVITED if check.id in exchange.question.invites else 1.0
         return float(check.value * weight * lens**0.5 * invited)
 
-    def _quote(self, reading: Reading, check: Check, hit: Hit) -> str:
-        """The sentence nearest to the probe and to what would have shown the check, cut to a clause."""
+    def _quote(self, reading: Reading, check: Check, hit: Hit, exchange: Exchange) -> str:
+        """The words where the check would have been shown and the probe fits, cut to a clause.
+
+        What an earlier probe has quoted is not quoted again.
+        """
         texts = [" ".join(sentence.text.split()) for sentence in reading.sentences]
-        likely = [text for text in texts if len(text.split()) >= 4] or texts
+        quoted = " ".join(turn.text for turn in exchange.probes)
+        fresh = [text for text in texts if quotable(text) not in quoted] or texts
+        likely = [text for text in fresh if len(text.split()) >= 4] or fresh
         if not likely:
             return ""
         said = np.array(self.embeddings.embed_documents(likely))
         wanted = np.array(self.embeddings.embed_documents([hit.passage.text, *check.like]))
-        nearness = said @ wanted[0] + (said @ wanted[1:].T).max(axis=1, initial=0.0)
+        cues = np.array([bool(check.cue and re.search(check.cue, text)) for text in likely])
+        nearness = 0.5 * said @ wanted[0] + (said @ wanted[1:].T).max(axis=1, initial=0.0) + CUE_BONUS * cues
         return quotable(likely[int(np.argmax(nearness))])
 
     def _opener(self, exchange: Exchange, quote: str) -> str:
@@ -231,11 +239,13 @@ class Interviewer:
 
 
 def quotable(sentence: str) -> str:
-    """A clause of at most 14 words, verbatim from the sentence, without its closing stop."""
+    """A clause of at most 18 words, verbatim from the sentence, without its closing stop."""
+    if len(sentence.split()) <= LONGEST_QUOTE_WORDS:
+        return sentence.strip(_STOPS)
     clauses = [_LEADING.sub("", clause.strip()) for clause in _CLAUSE.split(sentence) if clause.strip()]
-    best = max(clauses, key=lambda clause: min(len(clause.split()), LONGEST_QUOTE_WORDS), default=sentence)
-    whole = sentence if len(sentence.split()) <= LONGEST_QUOTE_WORDS else best
-    return " ".join(whole.split()[:LONGEST_QUOTE_WORDS]).strip(' .,;:!?"“”')
+    short = [clause for clause in clauses if len(clause.split()) <= LONGEST_QUOTE_WORDS]
+    best = max(short or clauses, key=lambda clause: len(clause.split()), default=sentence)
+    return " ".join(best.split()[:LONGEST_QUOTE_WORDS]).strip(_STOPS)
 
 
 def _same(one: str, other: str) -> bool:

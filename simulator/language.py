@@ -11,11 +11,10 @@ LEAST_WORDS = 12
 """Shorter texts, such as a name, are not judged by their words."""
 LEAST_SHARE = 0.07
 _WORD = re.compile(r"[^\W\d_]+")
-_COMMON = frozenset(
-    """the and to of i we that it for was is were with my our this be had have but not they as at by from which
-    when what because there their would could all them then you your did do if or been more than one after before
-    into about so who how""".split()
-)
+_WORDS = """the and to of i we that it for was is were with my our this be had have but not they as at by from which
+when what because there their would could all them then you your did do if or been more than one after before into
+about so who how"""
+_COMMON = frozenset(_WORDS.split())
 
 
 def is_english(text: str) -> bool:

@@ -73,7 +73,10 @@ BAD = {
     "a million characters": (record("b", turns=[{"role": "candidate", "text": "x" * 1_000_000}]), "line 2: "),
     "a question without end": (record("b", question="why " * 100_000), "line 2: "),
     "100,000 nested brackets": ("[" * 100_000 + "]" * 100_000, "line 2: "),
-    "nested brackets in a field": (json.dumps(record("b"))[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}", "line 2: "),
+    "nested brackets in a field": (
+        json.dumps(record("b"))[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        "line 2: ",
+    ),
     "half a surrogate pair": ('{"id": "b", "company": "amazon", "question": "\\ud800", "turns": []}', "line 2: "),
 }
 
@@ -110,7 +113,11 @@ def test_a_file_that_is_missing_a_folder_or_no_text_is_told_with_its_name(tmp_pa
 
 # --- the output ------------------------------------------------------------------------------------------
 
-LINES = [{"id": "a1", "overall": 2.5}, {"id": "ä2", "reason": "line\nend", "overall": None}, {"id": "a3", "flags": {}}]
+LINES = [
+    {"id": "a1", "overall": 2.5},
+    {"id": "ä2", "reason": "line\nend", "overall": None},
+    {"id": "a3", "flags": {}},
+]
 
 
 def finished(path: Path) -> bytes:

@@ -84,7 +84,9 @@ def test_an_interview_from_a_file_of_answers_ends_in_a_scorecard_as_json(simulat
     card = told(simulator("interview", "--company", "stripe", "--questions", 2, "--answers", "told.txt", "--json"))
     exchanges = card["interview"]["exchanges"]
     assert card["interview"]["closed"] is True
-    assert [[turn["role"] for turn in one["turns"]] for one in exchanges] == [["candidate", "interviewer"] * 3 + ["candidate"]] * 2
+    assert [[turn["role"] for turn in one["turns"]] for one in exchanges] == [
+        ["candidate", "interviewer"] * 3 + ["candidate"]
+    ] * 2
     assert exchanges[0]["turns"][0]["text"] == ANSWER
     assert [one["dimension"] for one in card["scorecard"]["dimensions"]] == list(DIMENSIONS)
     assert 1 <= card["scorecard"]["overall"] <= 4
@@ -270,7 +272,10 @@ def small_content(tmp_path: Path) -> Path:
     (folder / "prompts" / "personas").mkdir()
     (folder / "knowledge" / "companies").mkdir(parents=True)
     for company in ("stripe", "amazon"):
-        persona, described = Path("prompts", "personas", f"{company}.md"), Path("knowledge", "companies", f"{company}.md")
+        persona, described = (
+            Path("prompts", "personas", f"{company}.md"),
+            Path("knowledge", "companies", f"{company}.md"),
+        )
         shutil.copy(ROOT / persona, folder / persona)
         (folder / described).write_text((ROOT / described).read_text("utf-8").partition("\n## ")[0] + "\n", "utf-8")
     (folder / "knowledge" / "questions").mkdir()
@@ -283,7 +288,9 @@ def test_a_guide_is_added_found_by_its_company_listed_and_removed(
     simulator: Runs, small_content: Path, tmp_path: Path
 ) -> None:
     guide = tmp_path / "zebra.md"
-    guide.write_text("# Zebra rollouts\n\n" + "A zebra rollout paints every other country before the rest follows. " * 9)
+    guide.write_text(
+        "# Zebra rollouts\n\n" + "A zebra rollout paints every other country before the rest follows. " * 9
+    )
     content = {"CONTENT_DIR": str(small_content), "DATA_DIR": str(tmp_path / "other")}
     (added,) = told(simulator("ingest", guide, "--company", "stripe", "--json", **content))
     assert (added["title"], added["new"]) == ("Zebra rollouts", True)

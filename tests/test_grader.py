@@ -19,7 +19,9 @@ from simulator.rubric import DIMENSIONS, Calibration, Cap, Check, DimensionRule,
 from simulator.settings import Settings
 from simulator.transcript import Sentence
 
-QUESTION = Question("q1", "Tell me about a launch that ran late, and what you yourself did to bring it back on course.")
+QUESTION = Question(
+    "q1", "Tell me about a launch that ran late, and what you yourself did to bring it back on course."
+)
 OPENING = (
     "In March 2024 our refund migration was two weeks behind. I was the product manager — and I’d promised it for "
     "the 1st. I read the error log & found that a partner's time-out caused most of the failed refunds.\n\n"
@@ -88,7 +90,9 @@ NO_ANSWERS = {
     "the question three times, with manners": told(f"Sure. {QUESTION.text.upper()} {QUESTION.text} {QUESTION.text}"),
     "question and probe said back": told(QUESTION.text, PROBE, PROBE, PROBE),
     "one word again and again": told("shipped " * 300),
-    "one phrase again and again": told("I decided to cut the new report because revenue fell by 6% last March. " * 40),
+    "one phrase again and again": told(
+        "I decided to cut the new report because revenue fell by 6% last March. " * 40
+    ),
 }
 
 
@@ -166,7 +170,9 @@ def test_a_gullible_judge_earns_no_point_for_a_check_that_no_sentence_of_the_can
     grader: Grader, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.reply = judging({"result.quantified", "result.rigour", "escalation.who"})
-    recipe = "Peel two onions and fry them slowly. Then add garlic, thyme and wine, and stir until it is soft and brown."
+    recipe = (
+        "Peel two onions and fry them slowly. Then add garlic, thyme and wine, and stir until it is soft and brown."
+    )
     grade = grader.grade(told(recipe))
     assert {grade.findings[key].state for key in ("result.quantified", "result.rigour", "escalation.who")} == {
         State.NOT_MET
@@ -279,7 +285,9 @@ def small_rule() -> ScoreRule:
         1.2, {"result.quantified": 1.0, "result.baseline": 1.5, "flag.vanity": -0.8}, (1.4, 2.2, 3.0), 0.5
     )
     dimensions = dict.fromkeys(DIMENSIONS, flat) | {"data_use": data_use}
-    return ScoreRule("fake", "d1", {"result.baseline": Calibration(2.0, -1.6, 0.6, strength=1.2)}, dimensions, "9 answers")
+    return ScoreRule(
+        "fake", "d1", {"result.baseline": Calibration(2.0, -1.6, 0.6, strength=1.2)}, dimensions, "9 answers"
+    )
 
 
 def second_sentence(check: Check, sentences: Sequence[Sentence]) -> Sighting:
@@ -301,7 +309,10 @@ def test_scores_are_the_sums_that_one_does_by_hand(grader_for: Graders, scripted
     # log-odds of 0.8 are ln 4; calibrated 2 ln 4 - 1.6 + 1.2 x 0.5 = 2 ln 4 - 1, so 16 / (16 + e) = 0.8548
     assert grade.findings["result.baseline"].probability == pytest.approx(16 / (16 + math.e))
     assert grade.findings["result.baseline"].state is State.MET
-    assert grade.findings["result.baseline"].evidence[0].text == "I was the product manager — and I’d promised it for the 1st."
+    assert (
+        grade.findings["result.baseline"].evidence[0].text
+        == "I was the product manager — and I’d promised it for the 1st."
+    )
     assert grade.findings["flag.vanity"].state is State.NOT_MET
     data_use = grade.ratings["data_use"]
     raw = 1.2 + 1.0 * 0.9 + 1.5 * 0.8548 - 0.8 * 0.25  # = 3.18, over the third cut

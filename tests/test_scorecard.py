@@ -43,7 +43,11 @@ INTERVIEW = Interview(
     "i1",
     "acme",
     "quick",
-    (Question("q1", "What was late?", invites=("do.cut", "do.learn")), Question("q2", "What broke?"), Question("q3", "?")),
+    (
+        Question("q1", "What was late?", invites=("do.cut", "do.learn")),
+        Question("q2", "What broke?"),
+        Question("q3", "?"),
+    ),
     (
         Exchange(
             Question("q1", "What was late?", invites=("do.cut", "do.learn")),
