@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simulator.errors import ModelRefusedError, UnusableReplyError
-from simulator.interview import Exchange
+from simulator.interview import Exchange, Role
 from simulator.language import is_english
 from simulator.models import Lane, Message, YesNo
 from simulator.prompts import Prompt, digest_of, disarmed
@@ -125,19 +125,26 @@ class Grader:
 
 def not_an_answer(exchange: Exchange) -> str:
     """Why this can't be graded at all, or nothing: decided by code before any model call."""
-    words = [word.lower() for word in _WORD.findall(exchange.candidate_text)]
+    words = _words(exchange.candidate_text)
     if len(words) < LEAST_WORDS:
         return f"only {len(words)} words were said"
-    heard = " ".join((exchange.question.text, *(turn.text for turn in exchange.probes)))
     if not is_english(exchange.candidate_text):
         return "it is not in English"
-    asked = {word.lower() for word in _WORD.findall(heard)}
-    own = [word for word in words if word not in asked]
-    if len(set(own)) < LEAST_WORDS // 2:
+    heard, own = set(_words(exchange.question.text)), set[str]()
+    for turn in exchange.turns:
+        if turn.role is Role.CANDIDATE:
+            own |= {*_words(turn.text)} - heard
+        else:
+            heard |= {*_words(turn.text)} - own  # what a probe takes up stays the candidate's own
+    if len(own) < LEAST_WORDS // 2:
         return "it only repeats what was asked"
     if len(set(words)) < len(words) / 8:
         return "it says the same words again and again"
     return ""
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text)]
 
 
 def signed(check: Check, log_odds: float) -> float:

@@ -15,7 +15,16 @@ from simulator.evidence import Locator
 from simulator.grader import Grader
 from simulator.index import PassageIndex
 from simulator.interview import Exchange, Question, Role, Turn
-from simulator.interviewer import MOST_CHECKS_ASKED, Aim, Conduct, Interviewer, Phrasing, quotable, turn_of
+from simulator.interviewer import (
+    LONGEST_QUOTE_WORDS,
+    MOST_CHECKS_ASKED,
+    Aim,
+    Conduct,
+    Interviewer,
+    Phrasing,
+    quotable,
+    turn_of,
+)
 from simulator.models import open_model
 from simulator.settings import Settings
 
@@ -208,7 +217,7 @@ def test_passages_are_probes_of_that_check_for_that_company_or_all_and_none_was_
         "Well: “we’re late”, she said; and so — after three weeks of waiting for a vendor that never wrote back, "
         "never called and never shipped — I cut the loyalty points feature, the new report and the export.",
         "No",
-        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen",
+        " ".join(f"word{number}" for number in range(1, 36)),
         "We moved\nthe whole\tsandbox to our side, which took a week.",
     ],
     ids=["plain", "marks and joints", "one word", "no joint", "line ends"],
@@ -220,9 +229,19 @@ def test_the_quote_stands_word_for_word_in_the_answer_and_is_short(
     aim = aimed(interviewer, told(answer))
     assert aim.quote
     assert aim.quote in " ".join(answer.split())
-    assert len(aim.quote.split()) <= 14
+    assert len(aim.quote.split()) <= LONGEST_QUOTE_WORDS
     phrasing, _ = said(interviewer, told(answer), aim)
     assert f"“{aim.quote}”" in phrasing.text
+
+
+def test_what_an_earlier_probe_has_quoted_is_not_quoted_again(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    first, _ = said(interviewer, told(ANSWER), aimed(interviewer, told(ANSWER)))
+    exchange = Exchange(QUESTION, (*told(ANSWER).turns, turn_of("p1", first), Turn("t2", Role.CANDIDATE, REPLY)))
+    aim = aimed(interviewer, exchange)
+    assert aim.quote and aim.quote not in first.text
 
 
 def test_a_long_sentence_is_quoted_by_its_longest_clause() -> None:

@@ -31,7 +31,6 @@ RUBRIC = Rubric(
         check("do.guard", "problem_solving", 1.0, near=("do.cut",)),
         check("do.count", "data_use", 1.5),
         check("do.learn", "problem_solving", 0.5),
-        check("anchor.hard", "ownership"),
         check("flag.vague", ""),
         check("flag.diffuse", ""),
     ),
@@ -161,12 +160,11 @@ def test_a_check_that_is_met_is_shown_with_its_words_and_the_points_that_it_earn
     assert shown.points == 1.0  # a quarter in each of four dimensions
 
 
-def test_anchors_are_no_gaps_and_flags_are_listed_apart() -> None:
-    grade = replace(FIRST, findings=findings("do.cut", "flag.diffuse", "anchor.hard"))
+def test_flags_are_listed_apart_and_are_no_gaps() -> None:
+    grade = replace(FIRST, findings=findings("do.cut", "flag.diffuse"))
     card = card_of({0: grade, 1: SECOND})
     assert [(one.check, one.exchange) for one in card.flags] == [("flag.diffuse", 0)]
-    told = {one.check for one in card.missing}
-    assert not any(one.startswith(("flag.", "anchor.")) for one in told)
+    assert not any(one.check.startswith("flag.") for one in card.missing)
 
 
 # --- improvements ----------------------------------------------------------------------------------------

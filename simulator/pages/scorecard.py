@@ -174,7 +174,7 @@ def _transcript(interview: Interview, card: Scorecard) -> None:
         blocks = [f'<div class="question">{number + 1}. {escape(exchange.question.text)}</div>']
         for index, turn in enumerate(exchange.turns):
             candidate = turn.role is Role.CANDIDATE
-            who = words("transcript") if candidate else "Interviewer"
+            who = words("you") if candidate else words("interviewer")
             body = _marked(turn.text, index, number, card) if candidate else escape(turn.text)
             blocks.append(f'<div class="who">{escape(who)}</div><div class="said">{body}</div>')
         st.html("".join(blocks))
