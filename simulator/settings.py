@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     """Folder that holds prompts/ and knowledge/."""
     call_timeout_seconds: float = Field(default=120, gt=0)
     """Total deadline of one model call, retries included."""
-    context_tokens: int = Field(default=16_384, ge=2_048)
+    context_tokens: int = Field(default=14_336, ge=2_048)
     """Context window of the embedded server, shared by its two slots."""
     threads: int | None = None
     """Threads of the embedded server; by default one a core."""

@@ -142,7 +142,11 @@ def test_a_killed_server_started_again_shows_the_interview_where_it_was(
 
 @pytest.mark.parametrize(
     ("typed", "told"),
-    [("   ", "no words in this answer"), ("\U0001f600 \U0001f680", "no words in this answer"), ("word " * 2001, "2,001 words")],
+    [
+        ("   ", "no words in this answer"),
+        ("\U0001f600 \U0001f680", "no words in this answer"),
+        ("word " * 2001, "2,001 words"),
+    ],
     ids=["blank", "only emoji", "too long"],
 )
 def test_an_answer_that_cannot_be_taken_is_explained_and_stays_in_the_box(
