@@ -20,10 +20,12 @@ from simulator.library import Company, Persona
 from simulator.markdown import Document
 from simulator.models import ChatModel, Lane, Message
 from simulator.prompts import Prompt, clean
-from simulator.rubric import Check, State
+from simulator.rubric import Check
 
 MOST_CHECKS_ASKED = 6
-"""Checks put to the model before a probe: each costs the candidate about 0.4 s of waiting."""
+"""Checks put to the model before a probe, unless all of them are shown: each costs about 0.4 s of waiting."""
+MOST_LIKELY_SHOWN = 0.65
+"""A check that is more likely shown than this is not probed."""
 MOST_WORDS = 45
 MOST_TOKENS = 70
 LONGEST_QUOTE_WORDS = 18
@@ -170,17 +172,17 @@ class Interviewer:
             (check for check in self.grader.rubric.checks if check.is_criterion and check.id not in tried),
             key=lambda check: -self._value(check, exchange),
         )
-        best, best_value = None, LEAST_PROBE_VALUE
-        for check in ranked[:MOST_CHECKS_ASKED]:
+        best, best_worth = None, LEAST_PROBE_VALUE
+        for number, check in enumerate(ranked):
             value = self._value(check, exchange)
-            if best is not None and best_value >= _GOOD_ENOUGH * value:
+            if best is not None and (best_worth >= _GOOD_ENOUGH * value or number >= MOST_CHECKS_ASKED):
                 break
             finding = self.grader.find(reading, check, Lane.LIVE)
             self.asked_checks += 1
-            if finding.state is State.NOT_MET and finding.probability is not None:
+            if finding.probability is not None and finding.probability <= MOST_LIKELY_SHOWN:
                 worth = value * (1 - finding.probability)
-                if worth > best_value:
-                    best, best_value = check, worth
+                if worth > best_worth:
+                    best, best_worth = check, worth
         return best
 
     def _value(self, check: Check, exchange: Exchange) -> float:

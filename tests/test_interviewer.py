@@ -142,16 +142,25 @@ def test_a_check_that_is_surely_open_beats_a_slightly_dearer_one_that_may_be_met
     assert aimed(stripe, told(ANSWER)).check.id != "action.risk"
 
 
-def test_it_asks_one_check_where_the_first_settles_it_and_never_more_than_the_limit(
+@pytest.mark.parametrize(
+    ("met", "sure", "asked"),
+    [((), 0.99, 1), ((), 0.55, MOST_CHECKS_ASKED), (CRITERIA, 0.99, len(CRITERIA))],
+    ids=["the first is plainly open", "all are doubtful", "all are shown"],
+)
+def test_it_asks_no_more_checks_than_it_needs_to_find_an_open_one(
+    met: tuple[str, ...], sure: float, asked: int, interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(met, sure=sure)
+    aim = interviewer.aim(told(ANSWER))
+    assert (aim is None) == bool(met)
+    assert checks_asked(scripted_model) == asked == interviewer.asked_checks
+
+
+def test_it_goes_on_to_a_less_valuable_check_when_the_most_valuable_are_shown(
     interviewer: Interviewer, scripted_model: ScriptedModel
 ) -> None:
-    scripted_model.reply = judging((), sure=0.99)
-    aimed(interviewer, told(ANSWER))
-    assert checks_asked(scripted_model) == 1
-    scripted_model.requests.clear()
-    scripted_model.reply = judging(CRITERIA)
-    assert interviewer.aim(told(ANSWER)) is None
-    assert checks_asked(scripted_model) == MOST_CHECKS_ASKED == interviewer.asked_checks - 1
+    scripted_model.reply = judging(set(CRITERIA) - {"result.reflection"}, sure=0.99)
+    assert aimed(interviewer, told(ANSWER)).check.id == "result.reflection"
 
 
 def test_it_never_goes_after_a_check_that_was_probed_before_on_this_question(
