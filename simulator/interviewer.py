@@ -38,6 +38,7 @@ _GOOD_ENOUGH = 0.8
 _HELD_WORDS = 4
 _CLAUSE = re.compile(r"[,;:–—]\s+|\s+(?=(?:and|but|so|because|which|when|while)\s)")
 _LEADING = re.compile(r"^(?:and|but|so|because|then|which)\s+", re.IGNORECASE)
+_SECOND = re.compile(r"\band (?:who|whom|what|how|why|when|where|which)\b", re.IGNORECASE)
 _STOPS = ' .,;:!?"“”'
 _QUESTION_START = re.compile(r"^[\"“'(]*[A-Za-z]")
 
@@ -236,6 +237,9 @@ class Interviewer:
         raise UnusableReplyError("no question")
 
     def _drifted(self, question: str, aim: Aim) -> str:
+        """What the phrasing made of the passage's probe, if it is no longer that probe."""
+        if _SECOND.search(question) and not _SECOND.search(aim.ask):
+            return "a second question that the passage's has not"
         one, other = np.array(self.embeddings.embed_documents([question, aim.ask]))
         return "" if float(one @ other) >= LEAST_LIKENESS else "another question than the passage's"
 

@@ -242,6 +242,18 @@ def test_the_quote_stands_word_for_word_in_the_answer_and_is_short(
     assert f"“{aim.quote}”" in phrasing.text
 
 
+def test_a_second_question_that_the_passage_does_not_ask_is_replaced(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    aim = aimed(interviewer, told(ANSWER))
+    assert " and " not in aim.ask
+    scripted_model.reply = judging((), says=f"{aim.ask.rstrip('?')}, and who was told?")
+    phrasing, _ = said(interviewer, told(ANSWER), aim)
+    assert "second question" in phrasing.replaced
+    assert phrasing.text.endswith(aim.ask)
+
+
 def test_what_an_earlier_probe_has_quoted_is_not_quoted_again(
     interviewer: Interviewer, scripted_model: ScriptedModel
 ) -> None:
