@@ -51,7 +51,6 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(
-            f"SIMULATOR_{str(fault['loc'][0]).upper()} {fault['msg'].lower()}" for fault in error.errors()
-        )
+        told = [(str(one["loc"][0]).upper(), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
+        faults = "; ".join(f"SIMULATOR_{name}: {fault}" for name, fault in told)
         raise ConfigurationError(f"These settings are not usable: {faults}.", "Correct or unset them.") from None
