@@ -35,7 +35,6 @@ from simulator.rubric import (
     DIMENSIONS,
     Calibration,
     DimensionRule,
-    Evidence,
     Finding,
     Rubric,
     ScoreRule,
@@ -48,7 +47,6 @@ from simulator.transcript import sentences
 
 _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 10
-_CITED = (Evidence(0, 0, 1, "x"),)
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 Signals = dict[str, dict[str, tuple[float, float]]]
 """Answer id -> check id -> the model's log-odds and the strength of what code sighted."""
@@ -178,17 +176,22 @@ def fit(answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric, mod
 
 
 def scores(
-    answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric, rule: ScoreRule
+    answers: Sequence[LabelledAnswer], signals: Signals, rubric: Rubric, rule: ScoreRule, locate: Locate
 ) -> list[dict[str, int]]:
-    """What the grader's arithmetic makes of the recorded signals."""
+    """What the grader makes of the recorded signals: a met check that no sentence shows earns nothing."""
     made = []
     for answer in answers:
+        told = sentences(answer.record.exchange.turns)
         findings = {}
         for check in rubric.checks:
             calibration = rule.calibrations[check.id]
             probability = calibration.probability(*signals[answer.record.id][check.id])
-            state = State.MET if probability >= calibration.threshold else State.NOT_MET
-            findings[check.id] = Finding(check.id, state, probability, _CITED)
+            evidence = locate(check, told).evidence
+            met = probability >= calibration.threshold and (check.is_flag or bool(evidence))
+            if probability >= calibration.threshold and not met:
+                probability = 0.0
+            state = State.MET if met else State.NOT_MET
+            findings[check.id] = Finding(check.id, state, probability, evidence)
         made.append({name: rating.score for name, rating in rate(rubric, rule, findings).items()})
     return made
 
@@ -272,9 +275,9 @@ def main() -> None:
     target.write_text(json.dumps(TypeAdapter(ScoreRule).dump_python(rule, mode="json"), indent=1) + "\n", "utf-8")
     print(f"Rule for {name} and rubric {rubric.digest} written to {target.name}")
     report_checks(dev, signals, rule, rubric)
-    report("train (fitted on it)", train, scores(train, signals, rubric, rule))
-    report("dev", dev, scores(dev, signals, rubric, rule))
-    report("dev, equal weights", dev, scores(dev, signals, rubric, _equal(rule, rubric)))
+    report("train (fitted on it)", train, scores(train, signals, rubric, rule, locator.locate))
+    report("dev", dev, scores(dev, signals, rubric, rule, locator.locate))
+    report("dev, equal weights", dev, scores(dev, signals, rubric, _equal(rule, rubric), locator.locate))
     report("dev, tf-idf ridge trained on the same answers", dev, tfidf_scores(train, dev))
     conductor.close()
 
