@@ -59,13 +59,9 @@ def main() -> None:
 
 
 def _exchanges(conductor: Conductor, count: int) -> list[Exchange]:
-    from evals.answers import labelled
+    from evals.cases import answers
 
-    single = [
-        a.record.exchange
-        for a in labelled("dev", list(conductor.library.companies))
-        if len(a.record.exchange.turns) == 1
-    ]
+    single = [one.exchange for one in answers("dev") if len(one.turns) == 1]
     return sorted(single, key=lambda one: abs(len(one.candidate_text.split()) - 180))[:count]
 
 
@@ -197,9 +193,9 @@ def _memory(conductor: Conductor, model: ChatModel) -> list[Line]:
     exchanges.append(Exchange(exchanges[0].question, (Turn("long", Role.CANDIDATE, " ".join(long)),)))
     for exchange in exchanges:
         reading = grader.read(exchange)
-        for check in grader.rubric.checks[:2]:
-            for lane in Lane:
-                grader.find(reading, check, lane)
+        checks = [check for check in grader.rubric.checks if grader.asks(check)][:2]
+        for lane in Lane:
+            list(grader.findings(reading, checks, lane))
     assert model.process_id
     return [Line("peak memory of the model process", peak_mib(model.process_id) / 1024, "GiB", 2.2, len(exchanges))]
 

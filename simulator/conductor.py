@@ -29,11 +29,12 @@ from simulator.prompts import clean
 from simulator.records import Job, Records, new_id, passages_of, worker_name
 from simulator.rubric import Grade, Rubric
 from simulator.scorecard import Scorecard, score
-from simulator.settings import EMBEDDED, Settings
+from simulator.settings import CHECKWISE, EMBEDDED, Settings
 
 if TYPE_CHECKING:  # heavy packages are imported where they are first used: the page is there at once
     from langchain_core.embeddings import Embeddings
 
+    from simulator.evidence import Locator
     from simulator.grader import Grader
     from simulator.index import PassageIndex
     from simulator.interviewer import Interviewer
@@ -138,6 +139,8 @@ class Conductor:
         try:
             self.index()
             model = open_model(self.settings)
+            if self.settings.grading == CHECKWISE:
+                model.require_log_probabilities()
         except SimulatorError as error:
             with self._lock:
                 self.loading, self.loading_error = Loading.FAILED, error
@@ -195,13 +198,23 @@ class Conductor:
                 self._index = PassageIndex(folder, passages, embeddings, model_id)
             return self._index
 
+    @cached_property
+    def locator(self) -> "Locator":
+        from simulator.evidence import Locator, load_sentence_model
+
+        path = self.settings.content_dir / "prompts" / f"{STORY_RUBRIC}.sentences.npz"
+        return Locator(*self._embeddings, load_sentence_model(path) if path.exists() else None)
+
     def grader(self) -> "Grader":
-        from simulator.evidence import Locator
+        """The grader of the settings' model and method. Raises ConfigurationError where the model cannot do what
+        the method needs: the other method is never used instead."""
         from simulator.grader import Grader
+        from simulator.methods import method_of
 
         model = self.model()
-        rule = self.library.rule_for(self.rubric, model.name)
-        return Grader(self.library.prompts, self.rubric, rule, model, Locator(self._embeddings[0]).locate)
+        method = method_of(self.settings.grading, self.library.prompts, model)
+        rule = self.library.rule_for(self.rubric, model.name, method.name, self.locator.version)
+        return Grader(self.library.prompts, self.rubric, rule, method, model.name, self.locator.locate)
 
     # The interview
 

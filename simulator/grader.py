@@ -1,22 +1,21 @@
-"""Exchange + rubric -> findings with evidence, one yes/no check a call; scores are computed by `rubric`.
+"""Exchange + rubric -> findings with evidence; scores are computed by `rubric` with a fitted rule.
 
-The answer stands first in every prompt and the check last, so that the served model reads the answer once.
-A check that the model could not be asked about is `not assessed`, and a grade with such holes has no score.
+The model says whether a check is met, code says where and how it counts. A check that the model could not be
+asked about is `not assessed`, and a grade with such holes has no score. What is no answer is told by code
+before any model call.
 """
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.interview import Exchange, Role
 from simulator.language import is_english
-from simulator.models import Lane, Message, YesNo
-from simulator.prompts import Prompt, digest_of, disarmed
+from simulator.methods import Method, Reading, Verdict, read
+from simulator.models import Lane
+from simulator.prompts import Prompt
 from simulator.rubric import Calibration, Check, Finding, Grade, Rubric, ScoreRule, Sighting, State, rate
-from simulator.transcript import Sentence, as_prompt, sentences
+from simulator.transcript import Sentence
 
 LEAST_WORDS = 12
 """An answer with fewer words than this says nothing that five dimensions could be read from."""
@@ -27,66 +26,59 @@ Locate = Callable[[Check, Sequence[Sentence]], Sighting]
 """Finds the sentences that show a check; `evidence.Locator.locate` is the real one."""
 
 
-class Judge(Protocol):
-    """What the grader needs of a model; `ChatModel` is the real one, a scripted one serves the tests."""
-
-    @property
-    def name(self) -> str: ...
-
-    def yes_no(self, messages: Sequence[Message], lane: Lane = ..., *, fresh: bool = ...) -> YesNo: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One exchange laid out for the model: the messages that all its checks share, and its sentences."""
-
-    head: tuple[Message, ...]
-    body: str
-    sentences: tuple[Sentence, ...]
-
-    def asking(self, text: str) -> list[Message]:
-        return [*self.head, ("user", disarmed(f"{self.body}\n\n{text}"))]
-
-
 class Grader:
-    """Grades exchanges with one model, one rubric and one fitted rule."""
+    """Grades exchanges with one method (and the model behind it), one rubric and one fitted rule."""
 
     def __init__(
-        self, prompts: Mapping[str, Prompt], rubric: Rubric, rule: ScoreRule, judge: Judge, locate: Locate
+        self,
+        prompts: Mapping[str, Prompt],
+        rubric: Rubric,
+        rule: ScoreRule,
+        method: Method,
+        model: str,
+        locate: Locate,
     ) -> None:
         self.rubric = rubric
+        self.rule = rule
         self._locate = locate
         self._prompts = prompts
-        self._rule = rule
-        self._judge = judge
+        self._method = method
+        self._model = model
 
     def read(self, exchange: Exchange) -> Reading:
         """Lay the exchange out; the same exchange always gives the same text."""
-        numbered = sentences(exchange.turns)
-        body = self._prompts["interviewer/exchange"].render(
-            question=exchange.question.text, transcript=as_prompt(exchange.turns, numbered)
-        )
-        head: tuple[Message, ...] = (("system", self._prompts["interviewer/system"].render()),)
-        return Reading(head, body, tuple(numbered))
+        return read(self._prompts, exchange)
 
-    def question(self, reading: Reading, check: Check) -> list[Message]:
-        """The messages that put one check to the model."""
-        return reading.asking(self._prompts["grader/check"].render(ask=check.ask))
+    def findings(
+        self, reading: Reading, checks: Sequence[Check], lane: Lane, *, fresh: bool = False
+    ) -> Iterator[Finding]:
+        """The findings on these checks, as they come. Where the rule gives the model's word no weight, the model
+        is not asked."""
+        asked = [check for check in checks if self.asks(check)]
+        verdicts = self._method.verdicts(reading, asked, lane, fresh=fresh)
+        for check in checks:
+            verdict = next(verdicts)[1] if check in asked else Verdict(0.0)
+            yield self._finding(check, verdict, reading)
 
-    def find(self, reading: Reading, check: Check, lane: Lane, *, fresh: bool = False) -> Finding:
-        """The finding on one check. Raises nothing for a reply without yes or no, or a refusal: not assessed."""
-        try:
-            odds = self._judge.yes_no(self.question(reading, check), lane, fresh=fresh)
-        except (UnusableReplyError, ModelRefusedError) as error:
-            return Finding(check.id, State.NOT_ASSESSED, note=error.problem)
-        calibration = self._rule.calibrations.get(check.id, Calibration())
+    def asks(self, check: Check) -> bool:
+        """Whether the model is asked about this check at all."""
+        return bool(self._calibration(check).slope)
+
+    def _calibration(self, check: Check) -> Calibration:
+        return self.rule.calibrations.get(check.id, Calibration())
+
+    def _finding(self, check: Check, verdict: Verdict, reading: Reading) -> Finding:
+        if verdict.log_odds is None:
+            return Finding(check.id, State.NOT_ASSESSED, note=verdict.note)
+        calibration = self._calibration(check)
         sighting = self._locate(check, reading.sentences)
-        probability = calibration.probability(signed(check, odds.log_odds), sighting.strength)
+        evidence = sighting.evidence if verdict.evidence is None or check.whole else verdict.evidence
+        probability = calibration.probability(verdict.log_odds, sighting)
         if probability < calibration.threshold:
             return Finding(check.id, State.NOT_MET, probability)
-        if not check.is_flag and not sighting.evidence:
+        if not check.lowers and not evidence:
             return Finding(check.id, State.NOT_MET, probability, note="no sentence was found for it")
-        return Finding(check.id, State.MET, probability, () if check.is_flag else sighting.evidence)
+        return Finding(check.id, State.MET, probability, evidence)
 
     def grade(
         self,
@@ -100,25 +92,24 @@ class Grader:
         if reason:
             lowest = {check.id: Finding(check.id, State.NOT_MET, 0.0, note=reason) for check in self.rubric.checks}
             return Grade(lowest, {}, reason, self._provenance(started))
-        reading = self.read(exchange)
         findings: dict[str, Finding] = {}
-        for number, check in enumerate(self.rubric.checks, 1):
-            # The first check reads the answer anew: the same answer then gives the same grade to the digit.
-            findings[check.id] = self.find(reading, check, lane, fresh=number == 1)
+        for number, finding in enumerate(self.findings(self.read(exchange), self.rubric.checks, lane, fresh=True), 1):
+            findings[finding.check] = finding
             each(number, len(self.rubric.checks))
         holes = [one.check for one in findings.values() if one.state is State.NOT_ASSESSED]
         if holes:
             reason = f"the model gave no usable verdict on {', '.join(holes)}"
             return Grade(findings, {}, reason, self._provenance(started))
-        return Grade(findings, rate(self.rubric, self._rule, findings), "", self._provenance(started))
+        ratings = rate(self.rubric, self.rule, findings)
+        return Grade(findings, ratings, "", self._provenance(started), self.rule.errors)
 
     def _provenance(self, started: float) -> dict[str, str | float]:
-        names = ("interviewer/system", "interviewer/exchange", "grader/check")
         return {
-            "model": self._judge.name,
+            "model": self._model,
+            "method": self._method.name,
             "rubric": f"{self.rubric.id}@{self.rubric.digest}",
-            "prompts": digest_of(*(self._prompts[name].digest for name in names)),
-            "rule": f"{self._rule.model} {self._rule.fitted_on}".strip(),
+            "prompts": self._method.digest,
+            "rule": f"{self.rule.model} {self.rule.fitted_on}".strip(),
             "seconds": round(time.monotonic() - started, 2),
         }
 
@@ -145,8 +136,3 @@ def not_an_answer(exchange: Exchange) -> str:
 
 def _words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
-
-
-def signed(check: Check, log_odds: float) -> float:
-    """Log-odds that the check is met, from those of the model's yes."""
-    return -log_odds if check.reverse else log_odds

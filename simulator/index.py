@@ -85,6 +85,15 @@ class PassageIndex:
         found = self._store.similarity_search_with_score(text, k=k, filter=where)
         return [Hit(self.passages[doc.metadata["id"]], 1 - distance) for doc, distance in found]
 
+    def matching(
+        self, text: str, company: str, k: int, check: str = "", kind: str = "", question_kind: str = ""
+    ) -> list[Hit]:
+        """The lexical half of `search`: BM25 alone, under the same filters."""
+        scores = self._lexical.scores(text)
+        allowed = self._store.get(ids=list(scores), where=_where(company, check, kind, question_kind), include=[])
+        ranked = sorted(allowed["ids"] if scores else [], key=lambda one: (-scores[one], one))
+        return [Hit(self.passages[one], scores[one]) for one in ranked[:k]]
+
     def _client(self) -> Chroma:
         client = chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
         return Chroma(

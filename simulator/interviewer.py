@@ -13,11 +13,12 @@ from langchain_core.embeddings import Embeddings
 
 from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.evidence import CUE_BONUS
-from simulator.grader import Grader, Reading
+from simulator.grader import Grader
 from simulator.index import Hit, PassageIndex
 from simulator.interview import Exchange, Role, Turn
 from simulator.library import Company, Persona
 from simulator.markdown import Document
+from simulator.methods import Reading
 from simulator.models import ChatModel, Lane, Message
 from simulator.prompts import Prompt, clean
 from simulator.rubric import Check
@@ -174,11 +175,12 @@ class Interviewer:
             key=lambda check: -self._value(check, exchange),
         )
         best, best_worth = None, LEAST_PROBE_VALUE
+        findings = self.grader.findings(reading, ranked, Lane.LIVE)
         for number, check in enumerate(ranked):
             value = self._value(check, exchange)
             if best is not None and (best_worth >= _GOOD_ENOUGH * value or number >= MOST_CHECKS_ASKED):
                 break
-            finding = self.grader.find(reading, check, Lane.LIVE)
+            finding = next(findings)
             self.asked_checks += 1
             if finding.probability is not None and finding.probability <= MOST_LIKELY_SHOWN:
                 worth = value * (1 - finding.probability)

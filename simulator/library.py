@@ -4,7 +4,7 @@ A new company, question, probe or rubric is a file; no Python changes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from simulator import markdown
 from simulator.errors import ContentError
 from simulator.interview import Question
 from simulator.prompts import Prompt, clean, digest_of, prompt_from
-from simulator.rubric import DIMENSIONS, Cap, Check, Rubric, ScoreRule, equal_rule
+from simulator.rubric import ANY_MODEL, DIMENSIONS, Cap, Check, Rubric, ScoreRule, equal_rule
 
 GENERAL = "general"
 DEPTHS = ("opening", "pressing", "challenging")
@@ -112,15 +112,33 @@ class Library:
             raise ContentError(f"There is no company called {company_id!r}.", f"Choose one of: {known}.")
         return self.companies[company_id]
 
-    def rule_for(self, rubric: Rubric, model: str) -> ScoreRule:
-        """The rule fitted for this rubric and model; equal weights, saying so, where there is none."""
-        for rule in self.rules:
-            if rule.rubric == rubric.digest and rule.model == model:
+    def rule_for(self, rubric: Rubric, model: str, method: str, sightings: str) -> ScoreRule:
+        """The rule fitted for this rubric, model, method and sightings; else the nearest one, which says what it
+        is: fitted for another version of the rubric, for no model in particular, or equal weights."""
+        same_checks = [rule for rule in self.rules if set(rule.checks) <= {check.id for check in rubric.checks}]
+        own = [r for r in same_checks if (r.model, r.method, r.sightings) == (model, method, sightings)]
+        for rule in own:
+            if rule.rubric == rubric.digest:
+                return rule
+        for rule in own:
+            return replace(rule, fitted_on=f"{rule.fitted_on}, for another version of the rubric")
+        for rule in same_checks:
+            if rule.model == ANY_MODEL:
                 return rule
         return equal_rule(rubric)
 
     def questions_for(self, company_id: str, kind: str = "story") -> list[Question]:
         return [q for q in self.questions if q.kind == kind and q.company in (GENERAL, company_id)]
+
+
+def read_rubric(path: Path) -> Rubric:
+    """A rubric file of any folder. Raises ContentError listing every fault found."""
+    faults = _Faults()
+    document = faults.made(path, markdown.parse, path)
+    rubric = faults.made(path, _rubric, document, faults) if document else None
+    if rubric is None or faults.lines:
+        raise ContentError("The rubric has faults:\n- " + "\n- ".join(faults.lines), "Correct them.")
+    return rubric
 
 
 class _Faults:
@@ -308,6 +326,7 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
             like=tuple(section.fields.get("like", ())),
             whole=section.one("whole") == "yes",
             reverse=section.one("reverse") == "yes",
+            lowers=section.slug.startswith("flag.") or section.one("lowers") == "yes",
             near=_listed(section.one("near")),
         )
         if not check.ask or not check.name:
@@ -327,15 +346,19 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
     for check in checks:
         for name in check.near:
             faults.known(document.path, f"{check.id}: near", name, ids)
-    texts = [f"{check.id}|{check.ask}|{check.reverse}" for check in checks]
     return Rubric(
         str(document.front["id"]),
-        digest_of(*texts, repr(caps)),
+        digest_of(*(repr(_graded_by(check)) for check in checks), repr(caps)),
         tuple(checks),
         caps,
         float(document.front.get("bar", 3.0)),
         dict(document.front.get("dimensions") or {}),
     )
+
+
+def _graded_by(check: Check) -> tuple[object, ...]:
+    """All of a check that can change a grade; the words for the reader cannot."""
+    return check.id, check.ask, check.reverse, check.dimension, check.lowers, check.whole, check.cue, check.like
 
 
 def _rule(path: Path, faults: _Faults) -> ScoreRule | None:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import openai
 import tenacity
+from pydantic import BaseModel
 
 from simulator import local_model
 from simulator.errors import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 MOST_ATTEMPTS = 5
+MOST_TYPED_TOKENS = 4_096
 TOP_LOGPROBS = 20
 LEAST_YES_NO_MASS = 0.2
 MOST_YES_NO_MASS = 1.01
@@ -44,6 +46,7 @@ LONGEST_RETRY_AFTER_SECONDS = 60.0
 Message = tuple[str, str]
 """A role (`system`, `user`, `assistant`) and its text."""
 T = TypeVar("T")
+Typed = TypeVar("Typed", bound=BaseModel)
 
 
 class Lane(IntEnum):
@@ -201,7 +204,7 @@ class ChatModel:
         if not rivals:
             raise ConfigurationError(
                 f"{self.name} gives no log-probabilities, which grading needs.",
-                "Use the embedded model or an endpoint that returns `logprobs`.",
+                "Set SIMULATOR_GRADING=structured, or use an endpoint that returns `logprobs`.",
             )
         try:
             yes, no = _mass(rivals, "yes"), _mass(rivals, "no")
@@ -211,6 +214,24 @@ class ChatModel:
             raise UnusableReplyError(f"{self.name} answered a yes/no check with neither word.")
         floor = 1e-6
         return YesNo(math.log(max(yes, floor)) - math.log(max(no, floor)), yes + no)
+
+    def require_log_probabilities(self) -> None:
+        """See by one small call that they are really there: servers drop them silently.
+
+        Raises ConfigurationError where they are not."""
+        with suppress(UnusableReplyError):  # what it says does not matter here
+            self.yes_no([("user", "Is water wet? Answer Yes or No.")])
+
+    def typed(self, messages: Sequence[Message], kind: type[Typed], lane: Lane = Lane.LIVE) -> Typed:
+        """The reply as a value of that kind. Raises UnusableReplyError when it is not one: nothing is guessed."""
+        options = self._options(MOST_TYPED_TOKENS, lane) if self._endpoint else {}
+        asked = self._chat.with_structured_output(kind, include_raw=True, **options)
+        found: Any = self._call(lambda: asked.invoke(list(messages)), lane)
+        message = found["raw"]
+        _refuse_refusal(message.response_metadata, message.additional_kwargs)
+        if not isinstance(found["parsed"], kind):
+            raise UnusableReplyError(f"{self.name} sent no {kind.__name__} of the form that was asked for.")
+        return found["parsed"]
 
     def close(self) -> None:
         """End the embedded server if this model owns one."""

@@ -11,6 +11,10 @@ from enum import StrEnum
 
 DIMENSIONS = ("ownership", "prioritization", "problem_solving", "communication", "data_use")
 LOWEST, HIGHEST = 1, 4
+ANY_MODEL = "any"
+"""The model of a rule that was fitted on the labels themselves."""
+UNMEASURED = 0.8
+"""Half the width of a band, in points, where no rule was fitted and measured."""
 
 
 class State(StrEnum):
@@ -33,10 +37,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Where a check shows in the candidate's sentences, and how strongly, as code sees it without a model."""
+    """Where a check shows in the candidate's sentences, and how strongly, as code sees it without the model: in
+    the sentence that shows it best (`peak`), and over all sentences (`mean`)."""
 
     evidence: tuple[Evidence, ...] = ()
-    strength: float = 0.0
+    peak: float = 0.0
+    mean: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +66,22 @@ class Check:
     """It is about the answer as a whole; no one sentence shows it."""
     near: tuple[str, ...] = ()
     """Checks whose evidence shows the moment where this one was missing."""
+    lowers: bool = False
+    """Meeting it never raises a score: a red flag, or an anchor of a low one."""
 
     @property
     def is_flag(self) -> bool:
         return self.id.startswith("flag.")
 
     @property
+    def is_anchor(self) -> bool:
+        """What lifts or holds a score in the guideline's table of dimensions, beyond criteria and flags."""
+        return self.id.startswith("anchor.")
+
+    @property
     def is_criterion(self) -> bool:
-        """One of the guideline's twenty; the rest are flags."""
-        return not self.is_flag
+        """One of the guideline's twenty."""
+        return not self.is_flag and not self.is_anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +107,18 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Turns the model's raw log-odds of yes on one check, and the strength of what code has sighted, into a
-    probability: sigmoid(slope * log-odds + strength * sighting + offset)."""
+    """Turns the model's raw log-odds of yes on one check, and what code has sighted, into a probability:
+    sigmoid(slope * log-odds + peak * sighting.peak + mean * sighting.mean + offset). A slope of 0 means that
+    the model's word on this check adds nothing: it is then not asked."""
 
     slope: float = 1.0
     offset: float = 0.0
     threshold: float = 0.5
-    strength: float = 0.0
+    peak: float = 0.0
+    mean: float = 0.0
 
-    def probability(self, log_odds: float, strength: float) -> float:
-        value = self.slope * log_odds + self.strength * strength + self.offset
+    def probability(self, log_odds: float, sighting: Sighting) -> float:
+        value = self.slope * log_odds + self.peak * sighting.peak + self.mean * sighting.mean + self.offset
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
@@ -111,25 +126,37 @@ class Calibration:
 class DimensionRule:
     """Monotone rule of one dimension: base + sum(weight * probability), cut at three points.
 
-    Weights are >= 0 for criteria and <= 0 for flags, so no met check lowers a score.
-    `residual` is the standard deviation of (label - raw) on held-out answers, in points.
+    Weights are >= 0, and <= 0 for checks that lower, so no met criterion lowers a score.
+    `half_width` is the distance from the raw sum within which four of five held-out labels lay, in points.
     """
 
     base: float
     weights: Mapping[str, float]
     cuts: tuple[float, float, float]
-    residual: float
+    half_width: float
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRule:
-    """The fitted arithmetic, stored beside the rubric with the model that it was fitted for."""
+    """The fitted arithmetic, stored beside the rubric with the model, method and sightings it was fitted for.
+
+    `errors` are ten equally likely errors of the overall score (label minus score, sorted), seen on held-out
+    answers; empty where nothing was measured.
+    """
 
     model: str
     rubric: str
     calibrations: Mapping[str, Calibration]
     dimensions: Mapping[str, DimensionRule]
     fitted_on: str = ""
+    method: str = "checkwise"
+    sightings: str = ""
+    errors: tuple[float, ...] = ()
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """All checks that it speaks of."""
+        return frozenset(self.calibrations).union(*(one.weights for one in self.dimensions.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +203,8 @@ class Grade:
     ratings: Mapping[str, Rating] = field(default_factory=dict)
     reason: str = ""
     provenance: Mapping[str, str | float] = field(default_factory=dict)
+    errors: tuple[float, ...] = ()
+    """Of the rule that made it."""
 
     @property
     def overall(self) -> float | None:
@@ -186,17 +215,12 @@ class Grade:
 
     @property
     def band(self) -> tuple[float, float] | None:
-        """An interval for the overall score; dimension errors are taken as half shared between dimensions."""
-        if not self.ratings or self.overall is None:
-            return None
-        half = [(rating.high - rating.low) / 2 for rating in self.ratings.values()]
-        mean_half = sum(half) / len(half)
-        independent = (sum(h * h for h in half) ** 0.5) / len(half)
-        width = (mean_half + independent) / 2
-        centre = sum(rating.raw for rating in self.ratings.values()) / len(self.ratings)
-        low = max(float(LOWEST), min(centre - width, self.overall))
-        high = min(float(HIGHEST), max(centre + width, self.overall))
-        return round(low, 1), round(high, 1)
+        """The interval that held the label in four of five held-out answers with such a score."""
+        return None if self.overall is None else band_of(self.overall, self.errors)
+
+    def firmness(self, bar: float) -> int | None:
+        """In how many of ten such gradings the label reaches the bar."""
+        return None if self.overall is None else reaching(self.overall, self.errors, bar)
 
     def verdict(self, bar: float) -> str:
         """`above`, `below` or `borderline` (the band crosses the bar), or `no score`."""
@@ -208,14 +232,25 @@ class Grade:
         return "above" if self.overall >= bar else "below"
 
 
+def band_of(overall: float, errors: Sequence[float]) -> tuple[float, float]:
+    """The middle eight of ten equally likely errors around a score, in points, inside the scale."""
+    low, high = (min(errors[1], 0.0), max(errors[-2], 0.0)) if len(errors) == 10 else (-UNMEASURED, UNMEASURED)
+    return round(max(float(LOWEST), overall + low), 1), round(min(float(HIGHEST), overall + high), 1)
+
+
+def reaching(overall: float, errors: Sequence[float], bar: float) -> int | None:
+    """How many of ten equally likely errors put the label at the bar or above; None where none are known."""
+    return sum(overall + error >= bar - 1e-9 for error in errors) if len(errors) == 10 else None
+
+
 def equal_rule(rubric: Rubric) -> ScoreRule:
     """The rule for a model that none was fitted for: every check of a dimension counts the same."""
     dimensions = {}
     for name in DIMENSIONS:
-        own = [check.id for check in rubric.checks if check.dimension == name and not check.is_flag]
+        own = [check.id for check in rubric.checks if check.dimension == name and check.is_criterion]
         weights = {check: (HIGHEST - LOWEST) / len(own) for check in own}
-        dimensions[name] = DimensionRule(float(LOWEST), weights, (1.5, 2.5, 3.5), 0.8)
-    return ScoreRule("any", rubric.digest, {}, dimensions, "equal weights, not fitted")
+        dimensions[name] = DimensionRule(float(LOWEST), weights, (1.5, 2.5, 3.5), UNMEASURED)
+    return ScoreRule(ANY_MODEL, rubric.digest, {}, dimensions, "equal weights, not fitted")
 
 
 def rate(rubric: Rubric, rule: ScoreRule, findings: Mapping[str, Finding]) -> dict[str, Rating]:
@@ -223,14 +258,13 @@ def rate(rubric: Rubric, rule: ScoreRule, findings: Mapping[str, Finding]) -> di
     return {name: _rating(rubric, rule, name, findings) for name in DIMENSIONS}
 
 
-def _credit(rule: ScoreRule, findings: Mapping[str, Finding], check_id: str) -> float:
+def _credit(rule: ScoreRule, finding: Finding | None, weight: float) -> float:
     """The share of a check's weight that counts: its probability; nothing for a yes without evidence."""
-    finding = findings.get(check_id)
     if finding is None or finding.probability is None:
         return 0.0
-    threshold = rule.calibrations.get(check_id, Calibration()).threshold
+    threshold = rule.calibrations.get(finding.check, Calibration()).threshold
     yes = finding.state is State.MET or finding.probability >= threshold
-    if yes and not finding.evidence and not check_id.startswith("flag."):
+    if yes and not finding.evidence and weight > 0:
         return 0.0
     return finding.probability
 
@@ -243,7 +277,7 @@ def _holds(cap: Cap, findings: Mapping[str, Finding]) -> bool:
 def _rating(rubric: Rubric, rule: ScoreRule, name: str, findings: Mapping[str, Finding]) -> Rating:
     dimension = rule.dimensions[name]
     ledger = [
-        Point(check_id, weight * _credit(rule, findings, check_id))
+        Point(check_id, weight * _credit(rule, findings.get(check_id), weight))
         for check_id, weight in dimension.weights.items()
         if weight
     ]
@@ -255,13 +289,12 @@ def _rating(rubric: Rubric, rule: ScoreRule, name: str, findings: Mapping[str, F
             raw = min(raw, float(cap.highest))  # also below the cap's score, or more credit could lower it
             if score > cap.highest:
                 score, capped_by = cap.highest, cap.flag
-    spread = 1.28 * dimension.residual  # a band of about 80 %
     return Rating(
         name,
         score,
         raw,
-        max(float(LOWEST), raw - spread),
-        min(float(HIGHEST), raw + spread),
+        max(float(LOWEST), raw - dimension.half_width),
+        min(float(HIGHEST), raw + dimension.half_width),
         tuple(sorted((point for point in ledger if abs(point.points) >= 0.005), key=lambda p: -abs(p.points))),
         capped_by,
     )

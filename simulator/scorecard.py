@@ -23,7 +23,9 @@ from simulator.rubric import (
     Rating,
     Rubric,
     State,
+    band_of,
     lens_overall,
+    reaching,
 )
 
 MOST_IMPROVEMENTS = 3
@@ -93,6 +95,8 @@ class Scorecard:
     low: float | None
     high: float | None
     lens: float | None
+    firmness: int | None
+    """In how many of ten such gradings the label reaches the bar; None where that was not measured."""
     verdict: str
     dimensions: tuple[DimensionScore, ...]
     shown: tuple[Shown, ...]
@@ -117,9 +121,10 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
     rated = {number: grade for number, grade in grades.items() if grade.ratings}
     dimensions = tuple(_dimension(name, [grade.ratings[name] for grade in rated.values()]) for name in DIMENSIONS)
     dimensions = dimensions if rated else ()
-    overall = round(sum(one.score for one in dimensions) / len(dimensions), 1) if dimensions else None
-    low = round(sum(one.low for one in dimensions) / len(dimensions), 1) if dimensions else None
-    high = round(sum(one.high for one in dimensions) / len(dimensions), 1) if dimensions else None
+    scores = [rating.score for grade in rated.values() for rating in grade.ratings.values()]
+    overall = round(sum(scores) / len(scores), 1) if scores else None
+    errors = _errors([grade.errors for grade in rated.values()])
+    low, high = band_of(overall, errors) if overall is not None else (None, None)
     shown, missing, flags = _points(interview, rubric, grades)
     lenses = [lens_overall(grade.ratings, company.lens) or 0.0 for grade in rated.values()]
     return Scorecard(
@@ -130,6 +135,7 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
         low=low,
         high=high,
         lens=round(sum(lenses) / len(lenses), 1) if lenses else None,
+        firmness=reaching(overall, errors, company.bar) if overall is not None else None,
         verdict=_verdict(overall, low, high, company.bar),
         dimensions=dimensions,
         shown=tuple(shown),
@@ -140,6 +146,15 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
         ungraded=tuple(n for n, e in enumerate(interview.exchanges) if e.answered and n not in grades),
         provenance=next((grade.provenance for grade in grades.values()), {}),
     )
+
+
+def _errors(each: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    """The ten likely errors of a mean over several answers: about their middle they shrink with the root of the
+    number, as errors of different answers are taken as independent."""
+    if not each or any(len(errors) != 10 for errors in each):
+        return ()
+    middle = sum(each[0]) / 10
+    return tuple(middle + (error - middle) / len(each) ** 0.5 for error in each[0])
 
 
 def _dimension(name: str, ratings: Sequence[Rating]) -> DimensionScore:
@@ -174,7 +189,7 @@ def _points(
             finding = grade.findings.get(check.id)
             if finding is None:
                 continue
-            if check.is_flag:
+            if check.lowers:
                 if finding.state is State.MET:
                     flags.append(Missing(check.id, check.name, "", number, check.missing, True))
             elif finding.state is State.MET:

@@ -1,6 +1,7 @@
 """One frozen settings object, made once from the environment and an optional `.env` file."""
 
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -10,6 +11,7 @@ from simulator.errors import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED = "embedded"
+CHECKWISE, STRUCTURED = "checkwise", "structured"
 
 
 class Settings(BaseSettings):
@@ -24,6 +26,8 @@ class Settings(BaseSettings):
     api_key: SecretStr = SecretStr("")
     model_file: Path | None = None
     """Another GGUF file for the embedded server."""
+    grading: Literal["checkwise", "structured"] = "checkwise"
+    """How checks are put to the model: one a call, by log-probabilities, or all in one typed reply."""
     embeddings: str = EMBEDDED
     """`embedded` or `openai:name`."""
     data_dir: Path = Field(default_factory=lambda: user_data_path("interview-simulator"))

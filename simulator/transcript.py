@@ -5,6 +5,7 @@ Pure: knows no model and no rubric.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from simulator.prompts import fenced
 from simulator.rubric import Evidence
 
 LONGEST_SENTENCE_WORDS = 40
+SHORTEST_QUOTE = 8
+"""Characters that a quote must have to point anywhere."""
+_PLAIN = str.maketrans("‘’‚`´“”„«»‐‑‒–—―−", "'''''\"\"\"\"\"-------")
 _END = re.compile(r"(?<=[.!?])([\"')\]]*)\s+(?=\S)|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|Mr|Ms|Dr|no|etc)|\b[A-Z])\.$")
 _JOINT = re.compile(r"(?<=[,;:])\s+|\s+(?=(?:and|but|so|because|then)\s)", re.IGNORECASE)
@@ -54,6 +58,36 @@ def as_prompt(turns: Sequence[Turn], numbered: Sequence[Sentence]) -> str:
         lines = [f"[{one.number}] {' '.join(one.text.split())}" for one in numbered if one.turn == index]
         blocks.append(fenced("candidate", "\n".join(lines)))
     return "\n".join(blocks)
+
+
+def quoted(turns: Sequence[Turn], quote: str) -> Evidence | None:
+    """Where the candidate said these words, or None. Case, spaces and typographic variants may differ."""
+    wanted, _ = _folded(quote.strip(" \"'“”‘’.…"))
+    if len(wanted) < SHORTEST_QUOTE:
+        return None
+    for index, turn in enumerate(turns):
+        if turn.role is Role.CANDIDATE:
+            text, places = _folded(turn.text)
+            at = text.find(wanted)
+            if at >= 0:
+                start, end = places[at], places[at + len(wanted) - 1] + 1
+                return Evidence(index, start, end, turn.text[start:end])
+    return None
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """`text` without its case, runs of spaces and typography, and the place in `text` of each character."""
+    letters: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        for letter in unicodedata.normalize("NFKC", character).casefold().translate(_PLAIN):
+            if letter.isspace():
+                if letters and letters[-1] == " ":
+                    continue
+                letter = " "
+            letters.append(letter)
+            places.append(place)
+    return "".join(letters), places
 
 
 def _spans(text: str) -> list[tuple[int, int]]:

@@ -1,0 +1,212 @@
+"""The labelled cases of every suite, read from evals/datasets and checked against each other.
+
+Splits (train, dev, test) are apart by question. A test case is read by nothing that fits or chooses.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from simulator.errors import InputError
+from simulator.interview import Exchange, Question, Role, Turn
+from simulator.prompts import clean
+from simulator.transcript import sentences
+
+FOLDER = Path(__file__).parent / "datasets"
+SPLITS = ("train", "dev", "test")
+MARKED = ("train", "dev")
+"""Splits whose sentences are marked."""
+Split = Literal["train", "dev", "test"]
+Score = Literal[1, 2, 3, 4]
+Move = Literal["down", "up", "down-or-same"]
+T = TypeVar("T", bound="_Case")
+
+
+class _Case(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    split: Split
+    note: str = ""
+
+
+class _Turn(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Role
+    text: str
+
+
+class _Told(_Case):
+    company: str
+    question: str = Field(min_length=1)
+    turns: tuple[_Turn, ...] = Field(min_length=1)
+
+    @property
+    def exchange(self) -> Exchange:
+        """As the grader is given it."""
+        return _exchange(self.id, self.question, self.turns)
+
+    @property
+    def words(self) -> int:
+        """Words that the candidate said."""
+        return len(self.exchange.candidate_text.split())
+
+
+class Answer(_Told):
+    """An answer with its gold labels. Where two labelled it, `first` and `second` are what each said; `scores` is
+    what was settled: the lower."""
+
+    criteria: dict[str, bool]
+    flags: dict[str, bool]
+    scores: dict[str, Score]
+    origin: str
+    style: str = ""
+    kind: str = ""
+    first: dict[str, Score] = Field(default_factory=dict)
+    second: dict[str, Score] = Field(default_factory=dict)
+
+    @property
+    def checks(self) -> dict[str, bool]:
+        return self.criteria | self.flags
+
+    @property
+    def overall(self) -> float:
+        return round(sum(self.scores.values()) / len(self.scores), 1)
+
+
+class Marks(BaseModel):
+    """Which sentences (numbers as `simulator.transcript` counts them) show which check."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    sentences: dict[int, tuple[str, ...]]
+
+
+class Edit(_Case):
+    """An answer with one thing changed. A dimension that `expect` does not name must stay where it was."""
+
+    base: str
+    kind: str
+    turns: tuple[_Turn, ...] = Field(min_length=1)
+    expect: dict[str, Move]
+
+
+class Trick(_Told):
+    """What must not score: `highest` is the highest overall that the guideline allows."""
+
+    kind: str
+    highest: float
+
+
+class Opening(_Case):
+    """An opening answer, the criteria open in it, and the two that are most valuable to probe."""
+
+    company: str
+    question: str
+    answer: str
+    open: tuple[str, ...]
+    best: tuple[str, str]
+
+    @property
+    def exchange(self) -> Exchange:
+        return _exchange(self.id, self.question, (_Turn(role=Role.CANDIDATE, text=self.answer),))
+
+
+class Query(_Case):
+    """What is searched in the passages, under which filters, and the passages that answer it."""
+
+    query: str
+    company: str
+    kind: str | None = None
+    check: str | None = None
+    right: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An edit beside the answer that it was made of."""
+
+    edit: Edit
+    base: Answer
+
+    @property
+    def id(self) -> str:
+        return self.edit.id
+
+    @property
+    def exchange(self) -> Exchange:
+        return _exchange(self.edit.id, self.base.question, self.edit.turns)
+
+
+def _exchange(case_id: str, question: str, turns: Iterable[_Turn]) -> Exchange:
+    told = tuple(Turn(f"{case_id}:{number}", turn.role, clean(turn.text)) for number, turn in enumerate(turns))
+    return Exchange(Question(case_id, clean(question)), told)
+
+
+def answers(split: str) -> list[Answer]:
+    """The labelled answers of one split."""
+    return _of(Answer, split, FOLDER / "answers" / f"{split}.jsonl")
+
+
+def marks(split: str) -> dict[str, Marks]:
+    """The marked sentences of one split's answers, by answer."""
+    return {one.id: one for one in _read(Marks, FOLDER / "marks" / f"{split}.jsonl")}
+
+
+def sentences_of(answer: Answer) -> dict[int, tuple[int, int, int]]:
+    """The turn, start and end of each sentence, by the number that marks use."""
+    return {one.number: (one.turn, one.start, one.end) for one in sentences(answer.exchange.turns)}
+
+
+def pairs(split: str) -> list[Pair]:
+    """The edits of one split."""
+    bases = {one.id: one for one in answers(split)}
+    return [Pair(edit, bases[edit.base]) for edit in _of(Edit, split, FOLDER / "edits" / "edits.jsonl")]
+
+
+def tricks(split: str) -> list[Trick]:
+    """What must not score."""
+    return _of(Trick, split, FOLDER / "gaming" / "gaming.jsonl")
+
+
+def lookalikes(split: str) -> list[Answer]:
+    """Honest answers that look like a trick."""
+    return _of(Answer, split, FOLDER / "gaming" / "lookalikes.jsonl")
+
+
+def openings(split: str) -> list[Opening]:
+    return _of(Opening, split, FOLDER / "probing" / "probing.jsonl")
+
+
+def queries(split: str) -> list[Query]:
+    return _of(Query, split, FOLDER / "retrieval" / "retrieval.jsonl")
+
+
+def _of(kind: type[T], split: str, path: Path) -> list[T]:
+    if split not in SPLITS:
+        raise InputError(f"There is no split {split!r}.", f"Choose one of: {', '.join(SPLITS)}.")
+    return [one for one in _read(kind, path) if one.split == split]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@cache
+def _read(kind: type[M], path: Path) -> tuple[M, ...]:
+    """All records of a file. Raises InputError that names the file, the line and the field."""
+    adapter = TypeAdapter(kind)
+    found: list[M] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(adapter.validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InputError(f"{path.name}, line {number}: {where}: {first['msg']}.", "Correct the record.") from None
+    return tuple(found)

@@ -1,0 +1,143 @@
+"""What the model replied, kept so that it is never asked the same thing twice.
+
+One synced line a reply, keyed by a digest of all that can change it: the model, the messages, the schema.
+A run that was killed goes on, and a recording made by the real model is replayed without one. A replay that
+meets a prompt that was never recorded fails: nothing is made up.
+"""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from simulator.answer_file import LineFile
+from simulator.errors import InputError, SimulatorError
+from simulator.methods import Judge
+from simulator.models import Lane, Message, Typed, YesNo
+from simulator.prompts import digest_of
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+
+class MissingRecordingError(SimulatorError):
+    """A prompt has changed, or is new, and no reply of this model to it is recorded."""
+
+
+class Journal:
+    """A judge that looks its replies up, and asks the model behind it (if any) for those that are not there."""
+
+    def __init__(self, path: Path, name: str, model: Judge | None = None, also: Sequence[Path] = ()) -> None:
+        """`also` are further recordings that replies are looked up in, and never written to."""
+        self.name = name
+        self.asked = 0
+        self.replayed = 0
+        self.seconds = 0.0
+        """Time that the model took in this run."""
+        self._model = model
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lines = LineFile(path, "seconds")
+        self._kept = {key: reply for one in (*also, path) for key, reply in _kept(one).items()}
+        self._lock = threading.Lock()
+        self._last = ""
+
+    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.BACKGROUND, *, fresh: bool = False) -> YesNo:
+        key = digest_of(self.name, *_texts(messages))
+        if (kept := self._found(key)) is not None:
+            return YesNo(kept["odds"], kept.get("mass", math.nan))
+        # A first look at these words is fresh also where a run goes on in their middle.
+        words = messages[-1][1].rpartition("\n\n")[0]
+        fresh, self._last = fresh or words != self._last, words
+        started = time.monotonic()
+        reply = self._behind(messages).yes_no(messages, lane, fresh=fresh)
+        self._keep(key, {"odds": round(reply.log_odds, 4), "mass": round(reply.mass, 3)}, started)
+        return YesNo(round(reply.log_odds, 4), round(reply.mass, 3))
+
+    def typed(self, messages: Sequence[Message], kind: type[Typed], lane: Lane = Lane.BACKGROUND) -> Typed:
+        key = digest_of(self.name, json.dumps(kind.model_json_schema()), *_texts(messages))
+        if (kept := self._found(key)) is not None:
+            return kind.model_validate(kept["typed"])
+        started = time.monotonic()
+        reply = self._behind(messages).typed(messages, kind, lane)
+        self._keep(key, {"typed": reply.model_dump(mode="json")}, started)
+        return reply
+
+    def _found(self, key: str) -> dict[str, Any] | None:
+        with self._lock:
+            kept = self._kept.get(key)
+            self.replayed += kept is not None
+            return kept
+
+    def _behind(self, messages: Sequence[Message]) -> Judge:
+        if self._model is None:
+            raise MissingRecordingError(
+                f"No reply of {self.name} is recorded to: “{messages[-1][1][-120:].strip()}”.",
+                "Record it: python -m evals record.",
+            )
+        return self._model
+
+    def _keep(self, key: str, reply: dict[str, Any], started: float) -> None:
+        seconds = time.monotonic() - started
+        with self._lock:
+            self._lines.add({"id": key, **reply, "seconds": round(seconds, 2)})
+            self._kept[key] = reply
+            self.asked += 1
+            self.seconds += seconds
+
+
+def recording_of(model_name: str) -> Path:
+    """Where the recordings of one model are kept."""
+    safe = "".join(c if c.isalnum() or c in ".-_" else "-" for c in model_name)
+    return RECORDINGS / f"{safe}.jsonl"
+
+
+def _texts(messages: Sequence[Message]) -> list[str]:
+    return [text for message in messages for text in message]
+
+
+def _kept(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {line["id"]: line for line in lines}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a recording of replies.", "Remove it, or name another.") from error
+
+
+class KeptEmbeddings(Embeddings):
+    """Embeddings whose vectors are remembered, also from run to run: the same sentences come up all the time."""
+
+    def __init__(self, behind: Embeddings, path: Path) -> None:
+        self._behind = behind
+        self._path = path
+        self._new = False
+        self._vectors: dict[str, Any] = {}
+        if path.exists():
+            with np.load(path) as kept:
+                self._vectors = dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        keys = [digest_of(text) for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
+        if missing:
+            vectors = self._behind.embed_documents(list(missing.values()))
+            self._vectors |= {key: np.asarray(one, np.float32) for key, one in zip(missing, vectors, strict=True)}
+            self._new = True
+        return [self._vectors[key] for key in keys]
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+    def save(self) -> None:
+        """Write what came new, so that the next run starts with it."""
+        if self._new:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            vectors = np.stack(list(self._vectors.values()))
+            np.savez(self._path, keys=np.array(list(self._vectors)), vectors=vectors)
+            self._new = False

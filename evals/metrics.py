@@ -1,0 +1,165 @@
+"""The statistics of the suite: agreement of scores with labels, intervals that resample whole questions, paired
+comparison. Where scipy, scikit-learn or statsmodels have a statistic, it is theirs.
+
+Scores are integers 1-4. `clusters` are the questions: answers to one question are not independent.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import permutation_test, spearmanr
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import cohen_kappa_score, confusion_matrix, roc_auc_score
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+LEVELS = (1, 2, 3, 4)
+DRAWS = 2000
+POWER_FACTOR = 2.80
+"""z(0.975) + z(0.80): standard errors that a difference must have to be shown four times in five."""
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95 % interval and the number of cases that it was taken from."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How scores of one dimension agree with the labels. Bias is score minus label, in points."""
+
+    qwk: Interval
+    exact: float
+    adjacent: float
+    error: float
+    bias: float
+    spearman: float
+    alpha: float
+    confusion: tuple[tuple[int, ...], ...]
+    """Rows are the labels 1-4, columns the scores 1-4."""
+
+
+def qwk(gold: Sequence[int] | Array, scores: Sequence[int] | Array) -> float:
+    """Quadratic weighted kappa over the levels 1-4; not a number where both sides are one level."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(cohen_kappa_score(gold, scores, labels=list(LEVELS), weights="quadratic"))
+
+
+def agreement(gold: Sequence[int], scores: Sequence[int], clusters: Sequence[str]) -> Agreement:
+    """Agreement of scores with labels, the kappa with its interval."""
+    one, two = np.asarray(gold), np.asarray(scores)
+    gap = two - one
+    return Agreement(
+        qwk=bootstrap(lambda rows: qwk(one[rows], two[rows]), clusters),
+        exact=float((gap == 0).mean()),
+        adjacent=float((abs(gap) <= 1).mean()),
+        error=float(abs(gap).mean()),
+        bias=float(gap.mean()),
+        spearman=spearman(one, two),
+        alpha=ordinal_alpha(one, two),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(one, two, labels=list(LEVELS))),
+    )
+
+
+def spearman(one: Sequence[float] | Array, two: Sequence[float] | Array) -> float:
+    """Rank correlation; not a number where one side is constant."""
+    if len(set(one)) < 2 or len(set(two)) < 2:
+        return math.nan
+    return float(spearmanr(one, two).statistic)
+
+
+def ordinal_alpha(one: Sequence[int] | Array, two: Sequence[int] | Array) -> float:
+    """Krippendorff's alpha of two complete raters with the ordinal metric (Krippendorff 2011, Computing
+    Krippendorff's Alpha-Reliability): 1 - observed / expected disagreement."""
+    counts = confusion_matrix(one, two, labels=list(LEVELS)).astype(float)
+    coincidences = counts + counts.T
+    totals = coincidences.sum(axis=1)
+    n = totals.sum()
+    until = np.cumsum(totals)
+    # The ordinal distance of two levels: what lies between them, half of each end counted, squared.
+    between = np.abs((until[:, None] - totals[:, None] / 2) - (until[None, :] - totals[None, :] / 2))
+    distance = between**2
+    expected = (np.outer(totals, totals) * distance).sum() / (n - 1)
+    return float(1 - (coincidences * distance).sum() / expected) if expected else math.nan
+
+
+def bootstrap(statistic: Callable[[Array], float], clusters: Sequence[str]) -> Interval:
+    """The statistic of all rows, and its percentile interval over redrawn clusters (always the same draws)."""
+    names = np.asarray(clusters)
+    groups = [np.flatnonzero(names == name) for name in sorted(set(clusters))]
+    rng = np.random.default_rng(0)
+    drawn = [
+        statistic(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))]))
+        for _ in range(DRAWS)
+    ]
+    whole = np.asarray(drawn)
+    whole = whole[~np.isnan(whole)]
+    low, high = np.percentile(whole, [2.5, 97.5]) if len(whole) else (math.nan, math.nan)
+    return Interval(statistic(np.arange(len(names))), float(low), float(high), len(names))
+
+
+def share(hits: int, n: int) -> Interval:
+    """A share with its Wilson interval; not a number of nothing."""
+    if not n:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    low, high = proportion_confint(hits, n, method="wilson")
+    return Interval(hits / n, float(low), float(high), n)
+
+
+def auc(gold: Sequence[bool], values: Sequence[float]) -> float:
+    """Area under the ROC curve; not a number with one class."""
+    return float(roc_auc_score(gold, values)) if len(set(gold)) == 2 else math.nan
+
+
+def calibration(gold: Sequence[bool], chances: Sequence[float], bins: int = 8) -> list[tuple[float, float]]:
+    """The calibration curve: (mean predicted chance, share that was so) of bins with equally many cases."""
+    if not len(gold):
+        return []
+    share_so, predicted = calibration_curve(gold, chances, n_bins=bins, strategy="quantile")
+    return [(float(x), float(y)) for x, y in zip(predicted, share_so, strict=True)]
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Two-sided p of the mean of these paired differences (one a cluster) under random signs; exact where few."""
+    values = np.asarray(differences, dtype=float)
+    if not len(values) or not values.any():
+        return 1.0
+    drawn = permutation_test(
+        (values,), np.mean, permutation_type="samples", n_resamples=9999, rng=np.random.default_rng(0)
+    )
+    return float(drawn.pvalue)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted for that many looks (Holm)."""
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+
+def mcnemar_p(one_right: Sequence[bool], two_right: Sequence[bool]) -> float:
+    """Exact McNemar test on two yes/no decisions about the same cases."""
+    one, two = np.asarray(one_right), np.asarray(two_right)
+    table = [[int((one & two).sum()), int((one & ~two).sum())], [int((~one & two).sum()), int((~one & ~two).sum())]]
+    return float(mcnemar(table, exact=True).pvalue)
+
+
+def detectable(interval: Interval) -> float:
+    """The smallest true difference that these cases would show four times in five at the 5 % level, from the
+    width of the difference's interval."""
+    return POWER_FACTOR * (interval.high - interval.low) / (2 * 1.96)
+
+
+def cases_needed(interval: Interval) -> int:
+    """About how many cases would show a difference as large as this one four times in five."""
+    if not interval.value:
+        return 0
+    return math.ceil(interval.n * (detectable(interval) / abs(interval.value)) ** 2)

@@ -1,0 +1,82 @@
+"""Do the scores agree with the labels, and better than what looks at no meaning?"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evals.baselines import blind_scores
+from evals.cases import Answer, answers
+from evals.metrics import Array, bootstrap, qwk, share
+from evals.runs import Figure, Result, overall_of, score_of, told
+from evals.workbench import Workbench
+from simulator.rubric import DIMENSIONS
+
+BAR = 3.0
+
+
+class AgreementSuite:
+    """Every labelled answer of the split, graded as the program grades it."""
+
+    name = "agreement"
+
+    def cases(self, split: str) -> Sequence[Answer]:
+        return answers(split)
+
+    def result(self, bench: Workbench, case: Answer) -> Result:
+        return told(bench.grader().grade(case.exchange))
+
+    def figures(self, split: str, results: Mapping[str, Result]) -> list[Figure]:
+        answers = [one for one in self.cases(split) if one.id in results]
+        questions = [one.question for one in answers]
+        gold, scores = gold_matrix(answers), score_matrix(answers, results)
+        found = []
+        for at, name in enumerate(DIMENSIONS):
+            one = bootstrap(lambda rows, at=at: qwk(gold[rows, at], scores[rows, at]), questions)  # type: ignore[misc]
+            found.append(Figure(f"qwk.{name}", one.value, one.low, one.high, one.n, "agreement with the labels"))
+        mean = bootstrap(lambda rows: mean_qwk(gold[rows], scores[rows]), questions)
+        found.append(Figure("qwk.mean", mean.value, mean.low, mean.high, mean.n, "mean over the five dimensions"))
+        words = blind_scores("tf-idf ridge", answers)
+        lift = bootstrap(
+            lambda rows: mean_qwk(gold[rows], scores[rows]) - mean_qwk(gold[rows], words[rows]), questions
+        )
+        found.append(Figure("qwk.lift", lift.value, lift.low, lift.high, lift.n, "mean QWK above tf-idf ridge"))
+        right = decisions(answers, results)
+        found.append(_share("advance.right", int(right.sum()), len(right), "advance or not, as labelled"))
+        banded = [(results[one.id]["band"], one.overall) for one in answers if results[one.id]["band"]]
+        inside = sum(low - 1e-9 <= label <= high + 1e-9 for (low, high), label in banded)
+        found.append(_share("band.coverage", inside, len(banded), "labels inside the overall band (meant: 0.80)"))
+        pairs = [
+            (results[one.id]["bands"][name], one.scores[name])
+            for one in answers
+            for name in DIMENSIONS
+            if results[one.id]["bands"]
+        ]
+        inside = sum(low <= label <= high for (low, high), label in pairs)
+        found.append(_share("band.dimension_coverage", inside, len(pairs), "the same for single dimensions"))
+        return found
+
+
+def gold_matrix(answers: Sequence[Answer]) -> Array:
+    """Labels, one row an answer, one column a dimension."""
+    return np.array([[one.scores[name] for name in DIMENSIONS] for one in answers])
+
+
+def score_matrix(answers: Sequence[Answer], results: Mapping[str, Result]) -> Array:
+    """Scores, laid out as the labels are."""
+    return np.array([[score_of(results[one.id], name) for name in DIMENSIONS] for one in answers])
+
+
+def mean_qwk(gold: Array, scores: Array) -> float:
+    """Mean over the dimensions; those that are not a number are left out."""
+    each = [qwk(gold[:, at], scores[:, at]) for at in range(gold.shape[1])]
+    return float(np.nanmean(each)) if not np.isnan(each).all() else float("nan")
+
+
+def decisions(answers: Sequence[Answer], results: Mapping[str, Result]) -> Array:
+    """Whether the advance decision is right, one an answer."""
+    return np.array([(one.overall >= BAR) == (overall_of(results[one.id]) >= BAR) for one in answers])
+
+
+def _share(name: str, hits: int, n: int, words: str) -> Figure:
+    one = share(hits, n)
+    return Figure(name, one.value, one.low, one.high, one.n, words)
