@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -167,18 +168,23 @@ def _fit(bench: Workbench, stem: str) -> None:
     console.print(f"Sentence model: {trained.fitted_on}, {len(trained.vocabulary)} words and pairs")
     seen = fit.left_out_sightings(answers, told, bench.rubric, bench.embeddings, bench.locator.embedding)
     method = method_of(bench.method, bench.library.prompts, bench.journal)
+    answers_and_swaps = [*answers, *fit.swapped(answers)]
     odds: dict[str, Mapping[str, float]] = {}
-    usable = []
-    for answer in answers:
-        try:
-            odds[answer.id] = fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED)[answer.id]
-            usable.append(answer)
-        except MissingRecordingError:
-            continue
-    console.print(f"{len(usable)} of {len(answers)} train answers are recorded with these prompts")
-    gold = fit.gold_of(usable, marks, bench.rubric)
+    for answer in answers_and_swaps:
+        asked = [fit.OFF_TOPIC] if answer.id.endswith(fit.SWAPPED) else fit.ASKED
+        with suppress(MissingRecordingError):  # the rest of the rule does without the model's word on it
+            odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, asked)
+    seen |= {one.id: seen[one.id.removesuffix(fit.SWAPPED)] for one in answers_and_swaps[len(answers) :]}
+    gold = fit.gold_of(answers_and_swaps, marks, bench.rubric)
     rule = fit.fit_rule(
-        usable, gold, odds, seen, bench.rubric, model=bench.journal.name, method=bench.method, version=locator.version
+        answers_and_swaps,
+        gold,
+        odds,
+        seen,
+        bench.rubric,
+        model=bench.journal.name,
+        method=bench.method,
+        version=locator.version,
     )
     _write_rule(rule, folder / f"{stem}.{bench.journal.name}.json")
     everything = fit.gold_of(answers, marks, bench.rubric)

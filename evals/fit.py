@@ -52,6 +52,11 @@ _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 10
 _SENTENCE_FOLDS = 5
 _FEWEST_SENTENCES = 5
+_SWAP_EVERY = 4
+SWAPPED = "-swapped"
+OFF_TOPIC = "flag.off_topic"
+MOST_REFUSED = 0.02
+"""Share of answers to the question that may be held to be off topic: that verdict costs all points."""
 _WORD_PENALTY, _PLACE_PENALTY = 1.0, 0.2
 """Inverse strengths (C) of the two readings; chosen by the area under the curve on left-out train questions."""
 Matrix = np.ndarray[Any, np.dtype[Any]]
@@ -117,7 +122,7 @@ def _stored(values: Matrix) -> Matrix:
     return values.astype(np.float16).astype(np.float32)  # as it is kept in the file
 
 
-def sightings_of(answers: Sequence[Answer], rubric: Rubric, locator: Locator) -> Sightings:
+def sightings_of(answers: Sequence[Answer], rubric: Rubric, locator: Locator) -> dict[str, Mapping[str, Sighting]]:
     """What code sees in these answers."""
     found = {}
     for answer in answers:
@@ -128,7 +133,7 @@ def sightings_of(answers: Sequence[Answer], rubric: Rubric, locator: Locator) ->
 
 def left_out_sightings(
     answers: Sequence[Answer], told: Sequence[Marked], rubric: Rubric, embeddings: Embeddings, embedding_id: str
-) -> Sightings:
+) -> dict[str, Mapping[str, Sighting]]:
     """What a sentence model that has not seen their questions sees in these answers."""
     found: dict[str, Mapping[str, Sighting]] = {}
     for train, rest in _folds([one.question for one in told], _SENTENCE_FOLDS):
@@ -141,13 +146,26 @@ def left_out_sightings(
 
 def odds_of(
     answers: Sequence[Answer], prompts: Mapping[str, Prompt], rubric: Rubric, method: Method, asked: Sequence[str]
-) -> Odds:
+) -> dict[str, Mapping[str, float]]:
     """The model's log-odds on the checks that it is asked."""
     checks = [check for check in rubric.checks if check.id in asked]
     found = {}
     for answer in answers:
         verdicts = method.verdicts(read(prompts, answer.exchange), checks, Lane.BACKGROUND, fresh=True)
         found[answer.id] = {check.id: verdict.log_odds or 0.0 for check, verdict in verdicts}
+    return found
+
+
+def swapped(answers: Sequence[Answer]) -> list[Answer]:
+    """Good answers to another question: every fourth on-topic answer under the question of the next one that has
+    another. By the guideline such an answer is off topic; few people write one down."""
+    fitting = [one for one in answers if not any(one.flags.values())]
+    found = []
+    for at, answer in enumerate(fitting[::_SWAP_EVERY]):
+        others = [one for one in fitting[at * _SWAP_EVERY :] + fitting if one.question != answer.question]
+        flags = answer.flags | {OFF_TOPIC: True}
+        changes = {"id": f"{answer.id}{SWAPPED}", "question": others[0].question, "flags": flags}
+        found.append(answer.model_copy(update=changes | {"scores": dict.fromkeys(DIMENSIONS, 1)}))
     return found
 
 
@@ -162,7 +180,7 @@ def gold_of(answers: Sequence[Answer], marks: Mapping[str, Marks], rubric: Rubri
             [
                 answer.checks[check.id]
                 if not check.is_anchor
-                else any(check.id in shown for shown in marks[answer.id].sentences.values())
+                else any(check.id in shown for shown in marks[answer.id.removesuffix(SWAPPED)].sentences.values())
                 for check in rubric.checks
             ]
             for answer in answers
@@ -171,9 +189,14 @@ def gold_of(answers: Sequence[Answer], marks: Mapping[str, Marks], rubric: Rubri
 
 
 def _signals(answers: Sequence[Answer], check: str, odds: Odds, sightings: Sightings) -> Matrix:
+    """Log-odds (0 where the model was not asked), peak and mean of one check, one row an answer."""
     return np.array(
         [
-            (odds[one.id].get(check, 0.0), sightings[one.id][check].peak, sightings[one.id][check].mean)
+            (
+                odds.get(one.id, {}).get(check, 0.0),
+                sightings[one.id][check].peak,
+                sightings[one.id][check].mean,
+            )
             for one in answers
         ]
     )
@@ -209,21 +232,35 @@ def fit_rule(
     method: str,
     version: str,
 ) -> ScoreRule:
-    """The whole rule from signals whose sightings come from left-out questions."""
+    """The whole rule from signals whose sightings come from left-out questions.
+
+    `answers` may end with swapped ones, which teach only what is off topic. Of answers without a recording the
+    weights are learned from what code sees alone.
+    """
+    own = np.array([not one.id.endswith(SWAPPED) for one in answers])
+    asked = np.array([one.id in odds for one in answers])
     names = [check.id for check in rubric.checks]
-    signals = {name: _signals(answers, name, odds, sightings) for name in names}
     folds = list(_folds([one.question for one in answers]))
-    chances = np.zeros(gold.shape)
+    chances, calibrations = np.zeros(gold.shape), {}
     for column, name in enumerate(names):
+        signals = _signals(answers, name, odds, sightings)
+        usable = own | (name == OFF_TOPIC)
         for train, rest in folds:
-            one = fit_calibration(signals[name][train], gold[train, column])
-            chances[rest, column] = [
-                one.probability(row[0], Sighting((), row[1], row[2])) for row in signals[name][rest]
-            ]
-    calibrations = {name: fit_calibration(signals[name], gold[:, i]) for i, name in enumerate(names)}
-    dimensions, raw = fit_dimensions(answers, chances, rubric)
-    rule = ScoreRule(model, rubric.digest, calibrations, dimensions, f"{len(answers)} train answers", method, version)
-    return replace(rule, errors=_errors(answers, chances, raw, rubric, rule))
+            learned = train[usable[train]]
+            with_model = fit_calibration(signals[learned[asked[learned]]], gold[learned[asked[learned]], column])
+            alone = fit_calibration(signals[learned] * (0, 1, 1), gold[learned, column])
+            for row in rest:
+                one = with_model if asked[row] else alone
+                chances[row, column] = one.probability(signals[row, 0], Sighting((), *signals[row, 1:]))
+        calibrations[name] = fit_calibration(signals[usable & asked], gold[usable & asked, column])
+    fitting = own & ~gold[:, names.index(OFF_TOPIC)]
+    line = float(np.quantile(chances[fitting, names.index(OFF_TOPIC)], 1 - MOST_REFUSED))
+    calibrations[OFF_TOPIC] = replace(calibrations[OFF_TOPIC], threshold=round(max(0.5, line), 3))
+    kept = [one for one, is_own in zip(answers, own, strict=True) if is_own]
+    dimensions, raw = fit_dimensions(kept, chances[own], rubric)
+    told = f"{len(kept)} train answers, {int((asked & own).sum())} of them with the model's word"
+    rule = ScoreRule(model, rubric.digest, calibrations, dimensions, told, method, version)
+    return replace(rule, errors=_errors(kept, chances[own], raw, rubric, rule))
 
 
 def fit_any(answers: Sequence[Answer], gold: Matrix, rubric: Rubric) -> ScoreRule:
@@ -278,6 +315,10 @@ def _best_cuts(raw: Matrix, gold: Matrix) -> tuple[float, float, float]:
     return tuple(round(float(cut), 2) for cut in best)  # type: ignore[return-value]  # three of them
 
 
+def _state(rule: ScoreRule, check: str, chance: float) -> State:
+    return State.MET if chance >= rule.calibrations[check].threshold else State.NOT_MET
+
+
 def _errors(
     answers: Sequence[Answer], chances: Matrix, raw: Mapping[str, Matrix], rubric: Rubric, rule: ScoreRule
 ) -> tuple[float, ...]:
@@ -286,7 +327,7 @@ def _errors(
     found = []
     for row, answer in enumerate(answers):
         findings = {
-            check.id: Finding(check.id, State.MET if chance >= 0.5 else State.NOT_MET, float(chance), shown)
+            check.id: Finding(check.id, _state(rule, check.id, chance), float(chance), shown)
             for check, chance in zip(rubric.checks, chances[row], strict=True)
         }
         capped = rate(rubric, rule, findings)

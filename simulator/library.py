@@ -73,6 +73,7 @@ class Company:
     minutes: float
     segments: tuple[Segment, ...]
     lens: Mapping[str, float]
+    lens_provenance: Mapping[str, str]
     probe_weights: Mapping[str, float]
     principles: tuple[str, ...]
 
@@ -285,6 +286,7 @@ def _company(document: markdown.Document, faults: _Faults, check_ids: set[str]) 
         minutes=float(plan.get("minutes", 45)),
         segments=tuple(Segment(s["name"], float(s["minutes"]), s["provenance"]) for s in plan.get("segments", ())),
         lens={name: float(entry["weight"]) for name, entry in lens.items()},
+        lens_provenance={name: str(entry["provenance"]) for name, entry in lens.items()},
         probe_weights={check: float(weight) for check, weight in (front.get("probe_weights") or {}).items()},
         principles=tuple(front.get("principles") or ()),
     )

@@ -300,23 +300,7 @@ def _rating(rubric: Rubric, rule: ScoreRule, name: str, findings: Mapping[str, F
     )
 
 
-def lens_overall(ratings: Mapping[str, Rating], weights: Mapping[str, float]) -> float | None:
-    """The overall score seen with one company's weights; the dimension scores themselves never change."""
-    if not ratings:
-        return None
-    total = sum(weights.get(name, 1.0) for name in ratings)
-    return round(sum(rating.score * weights.get(name, 1.0) for name, rating in ratings.items()) / total, 1)
-
-
-def open_checks(
-    rubric: Rubric, findings: Mapping[str, Finding], value: Mapping[str, float], skip: Sequence[str] = ()
-) -> list[tuple[str, float]]:
-    """Criteria not shown yet, most valuable to probe first, as (check id, value * chance that it is open)."""
-    ranked = []
-    for check in rubric.checks:
-        finding = findings.get(check.id)
-        if not check.is_criterion or check.id in skip or finding is None or finding.probability is None:
-            continue
-        if finding.state is State.NOT_MET:
-            ranked.append((check.id, value.get(check.id, check.value) * (1 - finding.probability)))
-    return sorted(ranked, key=lambda pair: -pair[1])
+def weighted(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The overall score seen with one company's weights, to one decimal; no weights weigh all the same."""
+    total = sum(weights.get(name, 1.0) for name in scores)
+    return round(sum(score * weights.get(name, 1.0) for name, score in scores.items()) / total, 1)

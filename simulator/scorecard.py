@@ -24,8 +24,8 @@ from simulator.rubric import (
     Rubric,
     State,
     band_of,
-    lens_overall,
     reaching,
+    weighted,
 )
 
 MOST_IMPROVEMENTS = 3
@@ -126,7 +126,6 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
     errors = _errors([grade.errors for grade in rated.values()])
     low, high = band_of(overall, errors) if overall is not None else (None, None)
     shown, missing, flags = _points(interview, rubric, grades)
-    lenses = [lens_overall(grade.ratings, company.lens) or 0.0 for grade in rated.values()]
     return Scorecard(
         interview=interview.id,
         company=company.id,
@@ -134,7 +133,7 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
         overall=overall,
         low=low,
         high=high,
-        lens=round(sum(lenses) / len(lenses), 1) if lenses else None,
+        lens=weighted({one.dimension: one.score for one in dimensions}, company.lens) if dimensions else None,
         firmness=reaching(overall, errors, company.bar) if overall is not None else None,
         verdict=_verdict(overall, low, high, company.bar),
         dimensions=dimensions,

@@ -1,8 +1,10 @@
 """What tests of the whole program share: a scripted model, a data folder with a ready index, the settings."""
 
+import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -11,13 +13,20 @@ from fault_server import FaultServer, Messages, Reply, Request, Step
 from langchain_core.embeddings import Embeddings
 
 from simulator.conductor import STORY_RUBRIC, Conductor
-from simulator.embeddings import open_embeddings
+from simulator.embeddings import MODEL_ID, open_embeddings
+from simulator.evidence import Locator, load_sentence_model
+from simulator.grader import Grader, Locate
 from simulator.library import Library, load_library
-from simulator.settings import ROOT, Settings
+from simulator.methods import Judge, method_of
+from simulator.rubric import Check, Rubric, ScoreRule
+from simulator.settings import CHECKWISE, ROOT, Settings
 
 SHOWN = frozenset({"context.goal", "context.role", "context.timeline", "result.quantified", "result.baseline"})
 """What the scripted model finds in every answer, unless a test tells it otherwise."""
-_OWN = ("CONTENT_DIR", "EMBEDDINGS", "MODEL_FILE", "API_KEY", "CALL_TIMEOUT_SECONDS")
+START_UP = "Is water wet? Answer Yes or No."
+"""What a model is asked once at start-up, to see whether it gives log-probabilities."""
+_OWN = ("CONTENT_DIR", "EMBEDDINGS", "MODEL_FILE", "API_KEY", "CALL_TIMEOUT_SECONDS", "GRADING")
+_NUMBERED = re.compile(r"^\[\d+\] (.+)$", re.MULTILINE)
 
 
 @cache
@@ -30,19 +39,58 @@ def embeddings() -> Embeddings:
     return open_embeddings(Settings(_env_file=None))[0]
 
 
+@cache
+def locator() -> Locator:
+    """As the program finds evidence: with the fitted sentence model where there is one."""
+    path = ROOT / "prompts" / f"{STORY_RUBRIC}.sentences.npz"
+    return Locator(embeddings(), MODEL_ID, load_sentence_model(path) if path.exists() else None)
+
+
+def grader_over(
+    model: Judge,
+    method: str = CHECKWISE,
+    rubric: Rubric | None = None,
+    rule: ScoreRule | None = None,
+    locate: Locate | None = None,
+) -> Grader:
+    """A grader as the program makes it; what is not given is what ships."""
+    rubric = rubric or shipped().rubrics[STORY_RUBRIC]
+    rule = rule or shipped().rule_for(rubric, model.name, method, locator().version)
+    way = method_of(method, shipped().prompts, model)
+    return Grader(shipped().prompts, rubric, rule, way, model.name, locate or locator().locate)
+
+
 def judging(met: Collection[str] = SHOWN, *, says: str = "", sure: float = 0.9) -> Reply:
-    """A model that finds exactly the checks `met` and phrases every probe as `says`, or in the passage's words."""
-    checks = {check.ask: check for check in shipped().rubrics[STORY_RUBRIC].checks}
+    """A model that finds exactly the checks `met` and phrases every probe as `says`, or in the passage's words.
+
+    Asked for all verdicts in one reply, it quotes the candidate's longest sentence for each check that it finds.
+    """
+    checks = shipped().rubrics[STORY_RUBRIC].checks
     asks = [passage.ask for passage in shipped().passages if passage.ask]
+
+    def says_yes(check: Check) -> bool:
+        return (check.id in met) != check.reverse
 
     def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
         asked = str(messages[-1]["content"])
+        if parameters.get("response_format"):
+            quote = max(_NUMBERED.findall(asked), key=len, default="")
+            found = [check for check in checks if f"\n{check.id}: {check.ask}" in asked]
+            return structured({check.id: (says_yes(check), quote if says_yes(check) else "") for check in found})
         if not parameters.get("logprobs"):
             return says or max(asks, key=asked.rfind)  # the transcript before it holds what was asked earlier
-        check = next(check for ask, check in checks.items() if asked.endswith(f"{ask} Yes or No?"))
-        return sure if (check.id in met) != check.reverse else 1 - sure
+        if asked == START_UP:
+            return sure
+        check = next(check for check in checks if asked.endswith(f"\n{check.ask} Yes or No?"))
+        return sure if says_yes(check) else 1 - sure
 
     return reply
+
+
+def structured(verdicts: Mapping[str, tuple[bool, str]]) -> str:
+    """The typed reply that gives these checks a verdict and a quote each."""
+    told = [{"check": check, "met": met, "quote": quote} for check, (met, quote) in verdicts.items()]
+    return json.dumps({"verdicts": told})
 
 
 class ScriptedModel(FaultServer):

@@ -1,22 +1,34 @@
 """The grader over the real client: no words, no point; one layout for all checks; sums that can be done by hand."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
 import pytest
-from conftest import ScriptedModel, embeddings, judging, shipped
+from conftest import ScriptedModel, grader_over, judging, shipped, structured
 from fault_server import Messages, one_token, refusal
 
 from simulator.conductor import STORY_RUBRIC
-from simulator.evidence import Locator
 from simulator.grader import Grader, Locate
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.models import Lane, open_model
 from simulator.prompts import digest_of
-from simulator.rubric import DIMENSIONS, Calibration, Cap, Check, DimensionRule, Rubric, ScoreRule, Sighting, State
-from simulator.settings import Settings
+from simulator.rubric import (
+    DIMENSIONS,
+    LOWEST,
+    Calibration,
+    Cap,
+    Check,
+    DimensionRule,
+    Rubric,
+    ScoreRule,
+    Sighting,
+    State,
+    equal_rule,
+)
+from simulator.settings import CHECKWISE, STRUCTURED, Settings
 from simulator.transcript import Sentence
 
 QUESTION = Question(
@@ -52,23 +64,38 @@ def rubric() -> Rubric:
 
 @pytest.fixture
 def grader_for(settings: Settings) -> Graders:
-    """A grader over a real client of the scripted model."""
+    """Graders over a real client of the scripted model."""
 
-    def _grader(rubric: Rubric, rule: ScoreRule | None = None, locate: Locate | None = None) -> Grader:
-        model = open_model(settings)
-        rule = rule or shipped().rule_for(rubric, model.name)
-        return Grader(shipped().prompts, rubric, rule, model, locate or Locator(embeddings()).locate)
+    def _grader(
+        rubric: Rubric | None = None,
+        rule: ScoreRule | None = None,
+        locate: Locate | None = None,
+        method: str = CHECKWISE,
+    ) -> Grader:
+        return grader_over(open_model(settings), method, rubric, rule, locate)
 
     return _grader
 
 
 @pytest.fixture
-def grader(grader_for: Graders, rubric: Rubric) -> Grader:
-    return grader_for(rubric)
+def grader(grader_for: Graders) -> Grader:
+    return grader_for()
 
 
 def gullible(messages: Messages, parameters: dict[str, object]) -> str | float:
-    return 0.99
+    """Says yes to everything, and quotes whole sentences for it."""
+    asked = str(messages[-1]["content"])
+    if not parameters.get("response_format"):
+        return 0.99
+    said = re.findall(r"^\[\d+\] (.+)$", asked, re.MULTILINE)
+    return structured({check.id: (True, said[number % len(said)]) for number, check in enumerate(CHECKS)})
+
+
+CHECKS = shipped().rubrics[STORY_RUBRIC].checks
+RAISING = frozenset(check.id for check in CHECKS if not check.lowers)
+FLATTERING = judging(RAISING, sure=0.99)
+"""Finds all that raises a score and nothing that lowers one."""
+JUDGES = {"gullible": gullible, "flattering": FLATTERING}
 
 
 def user_text(messages: Messages) -> str:
@@ -93,20 +120,60 @@ NO_ANSWERS = {
     "one phrase again and again": told(
         "I decided to cut the new report because revenue fell by 6% last March. " * 40
     ),
+    "another language": told(
+        "En mars notre migration avait deux semaines de retard. J'étais chef de produit et j'ai lu le journal des "
+        "erreurs. Les remboursements refusés sont passés de 6% à 0,8%."
+    ),
+}
+ON_CHECKS = [check.ask for check in CHECKS if not check.lowers]
+STUFFED = {
+    "a heap of the field's words": (
+        "OKR, RICE, MoSCoW, baseline, A/B test, p<0.01, n=12,400, rollback, feature flag, canary, root cause, five "
+        "whys, Jira, BigQuery, burndown, escalation, VP, director, legal, trade-off, 6% to 0.8%, March 2024, on time."
+    ),
+    "a heap with joints": (
+        "The goal and the baseline and the target. The trade-off and the risk and the rollback plan. I and the VP "
+        "and the director and legal. From 6% to 0.8% and from 900 to 300 ms and by 14 March. The RICE and the Jira "
+        "and the BigQuery and the root cause. The canary and the cohort and the p-value and the lesson learned."
+    ),
+    "the checks pasted back": " ".join(ON_CHECKS),
+    "the checks said of oneself": " ".join(
+        re.sub(r"^(?:Does|Did) the candidate", "I did", ask).replace("their own", "my own").rstrip("?") + "."
+        for ask in ON_CHECKS
+    ),
+    "the guideline's top row": (
+        "I clearly drove it, took a hard decision, escalated at the right time and owned a mistake. I ranked by a "
+        "stated criterion, named what was lost, compared alternatives with their cost and revisited the choice. "
+        "There was diagnosis, then action, then check, and a lasting change. It was tight, quantified and retellable "
+        "in one minute. The outcome came with a baseline, a sample, a significance and a threshold set before."
+    ),
 }
 
 
+@pytest.mark.parametrize("method", [CHECKWISE, STRUCTURED])
 @pytest.mark.parametrize("case", NO_ANSWERS)
 def test_a_gullible_judge_cannot_lift_what_is_no_answer_to_any_score(
-    case: str, grader: Grader, scripted_model: ScriptedModel
+    case: str, method: str, grader_for: Graders, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.reply = gullible
-    grade = grader.grade(NO_ANSWERS[case])
+    grade = grader_for(method=method).grade(NO_ANSWERS[case])
     assert grade.ratings == {}
     assert grade.reason
-    assert (grade.overall, grade.band, grade.verdict(1.0)) == (None, None, "no score")
+    assert (grade.overall, grade.band, grade.firmness(1.0), grade.verdict(1.0)) == (None, None, None, "no score")
     assert {one.state for one in grade.findings.values()} == {State.NOT_MET}
     assert scripted_model.requests == []
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+@pytest.mark.parametrize("method", [CHECKWISE, STRUCTURED])
+@pytest.mark.parametrize("case", STUFFED)
+def test_a_gullible_judge_cannot_lift_a_stuffed_text_above_the_lowest_level(
+    case: str, method: str, judge: str, grader_for: Graders, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = JUDGES[judge]
+    grade = grader_for(method=method).grade(told(STUFFED[case]))
+    scores = {name: rating.score for name, rating in grade.ratings.items()}
+    assert grade.reason or scores == dict.fromkeys(DIMENSIONS, LOWEST)
 
 
 def test_words_that_a_probe_takes_up_stay_the_candidate_s_own(grader: Grader) -> None:
@@ -117,13 +184,16 @@ def test_words_that_a_probe_takes_up_stay_the_candidate_s_own(grader: Grader) ->
     assert grader.grade(Exchange(QUESTION, tuple(turns))).reason == ""
 
 
-def test_the_same_judge_does_lift_an_answer(grader: Grader, scripted_model: ScriptedModel) -> None:
-    scripted_model.reply = gullible
-    grade = grader.grade(WHOLE)
+@pytest.mark.parametrize("method", [CHECKWISE, STRUCTURED])
+def test_the_same_judge_does_lift_an_answer(
+    method: str, grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
+) -> None:
+    scripted_model.reply = FLATTERING
+    grade = grader_for(rubric, equal_rule(rubric), method=method).grade(WHOLE)
     assert grade.reason == ""
     assert set(grade.ratings) == set(DIMENSIONS)
     assert grade.overall and grade.overall > 2
-    assert len(scripted_model.requests) == len(grader.rubric.checks)
+    assert len(scripted_model.requests) == (len(rubric.checks) if method == CHECKWISE else 1)
 
 
 # --- a judge that gives no verdict -----------------------------------------------------------------------
@@ -163,13 +233,13 @@ def test_one_check_without_a_verdict_is_the_only_one_named_and_there_is_no_score
 def test_a_yes_without_a_sentence_that_shows_it_is_not_met_earns_nothing_and_is_noted(
     grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
 ) -> None:
-    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
-    grade = grader_for(rubric, locate=lambda check, sentences: Sighting()).grade(WHOLE)
+    scripted_model.reply = FLATTERING
+    grade = grader_for(rubric, equal_rule(rubric), lambda check, sentences: Sighting()).grade(WHOLE)
     assert {one.state for one in grade.findings.values()} == {State.NOT_MET}
     for check in rubric.checks:
         finding = grade.findings[check.id]
         assert finding.evidence == ()
-        assert finding.note == ("" if check.is_flag else "no sentence was found for it")
+        assert finding.note == ("" if check.lowers else "no sentence was found for it")
     assert [one.score for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
     assert [one.raw for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
 
@@ -188,9 +258,9 @@ def test_a_gullible_judge_earns_no_point_for_a_check_that_no_sentence_of_the_can
 
 
 def test_every_piece_of_evidence_stands_word_for_word_in_the_turn_that_it_names(
-    grader: Grader, scripted_model: ScriptedModel, rubric: Rubric
+    grader: Grader, scripted_model: ScriptedModel
 ) -> None:
-    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
+    scripted_model.reply = FLATTERING
     grade = grader.grade(WHOLE)
     found = [evidence for one in grade.findings.values() for evidence in one.evidence]
     assert {evidence.turn for evidence in found} == {0, 2}
@@ -282,8 +352,8 @@ def small_rubric() -> Rubric:
     checks = (
         Check("result.quantified", "A number", "Is there a number?", "data_use"),
         Check("result.baseline", "Before and after", "Is there a before?", "data_use"),
-        Check("flag.vanity", "Vanity", "Is it vanity?"),
-        Check("flag.off_topic", "Off topic", "Is it off topic?"),
+        Check("flag.vanity", "Vanity", "Is it vanity?", lowers=True),
+        Check("flag.off_topic", "Off topic", "Is it off topic?", lowers=True),
     )
     return Rubric("rubrics/small", "d1", checks, (Cap("flag.off_topic", "communication", 1),), 3.0)
 
@@ -294,13 +364,13 @@ def small_rule() -> ScoreRule:
         1.2, {"result.quantified": 1.0, "result.baseline": 1.5, "flag.vanity": -0.8}, (1.4, 2.2, 3.0), 0.5
     )
     dimensions = dict.fromkeys(DIMENSIONS, flat) | {"data_use": data_use}
-    return ScoreRule(
-        "fake", "d1", {"result.baseline": Calibration(2.0, -1.6, 0.6, strength=1.2)}, dimensions, "9 answers"
-    )
+    calibrations = {"result.baseline": Calibration(2.0, -1.6, 0.6, peak=1.0, mean=0.4)}
+    errors = (-0.6, -0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.6)
+    return ScoreRule("fake", "d1", calibrations, dimensions, "9 answers", errors=errors)
 
 
 def second_sentence(check: Check, sentences: Sequence[Sentence]) -> Sighting:
-    return Sighting((sentences[1].evidence,), 0.5)
+    return Sighting((sentences[1].evidence,), 0.5, 0.25)
 
 
 def probabilities(quantified: float, baseline: float, vanity: float, off_topic: float) -> Callable[..., str | float]:
@@ -315,7 +385,8 @@ def probabilities(quantified: float, baseline: float, vanity: float, off_topic: 
 def test_scores_are_the_sums_that_one_does_by_hand(grader_for: Graders, scripted_model: ScriptedModel) -> None:
     scripted_model.reply = probabilities(0.9, 0.8, 0.25, 0.1)
     grade = grader_for(small_rubric(), small_rule(), second_sentence).grade(WHOLE)
-    # log-odds of 0.8 are ln 4; calibrated 2 ln 4 - 1.6 + 1.2 x 0.5 = 2 ln 4 - 1, so 16 / (16 + e) = 0.8548
+    # log-odds of 0.8 are ln 4; calibrated 2 ln 4 - 1.6 + 1.0 x 0.5 + 0.4 x 0.25 = 2 ln 4 - 1,
+    # so 16 / (16 + e) = 0.8548
     assert grade.findings["result.baseline"].probability == pytest.approx(16 / (16 + math.e))
     assert grade.findings["result.baseline"].state is State.MET
     assert (
@@ -332,9 +403,11 @@ def test_scores_are_the_sums_that_one_does_by_hand(grader_for: Graders, scripted
         ("result.quantified", 0.9),
         ("flag.vanity", -0.2),
     ]
-    assert (data_use.low, data_use.high) == (pytest.approx(raw - 0.64, abs=1e-3), pytest.approx(raw + 0.64, abs=1e-3))
+    assert (data_use.low, data_use.high) == (pytest.approx(raw - 0.5, abs=1e-3), pytest.approx(raw + 0.5, abs=1e-3))
     assert [grade.ratings[name].score for name in DIMENSIONS] == [3, 3, 3, 3, 4]
     assert grade.overall == 3.2
+    assert grade.band == (2.8, 3.6)  # the second and the last but one of ten errors
+    assert grade.firmness(3.0) == 8
     assert grade.provenance["rule"] == "fake 9 answers"
 
 
@@ -354,20 +427,86 @@ def test_a_yes_below_its_own_threshold_counts_by_its_chance_and_a_flag_that_is_m
     assert grade.overall == 2.4  # 3, 3, 3, 1, 2
 
 
-def test_a_model_without_a_rule_of_its_own_is_graded_with_equal_weights_and_the_grade_says_so(
-    grader: Grader, scripted_model: ScriptedModel, rubric: Rubric
+def test_equal_weights_count_every_criterion_of_a_dimension_alike_and_the_grade_says_so(
+    grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
 ) -> None:
-    scripted_model.reply = judging({check.id for check in rubric.checks if not check.is_flag})
-    grade = grader.grade(WHOLE)
+    scripted_model.reply = judging(RAISING)
+    grade = grader_for(rubric, equal_rule(rubric), second_sentence).grade(WHOLE)
     for rating in grade.ratings.values():
-        own = [check for check in rubric.checks if check.dimension == rating.dimension]
+        own = [check for check in rubric.checks if check.dimension == rating.dimension and check.is_criterion]
         assert len(rating.ledger) == len(own) > 1
         assert all(point.points == pytest.approx(3 / len(own) * 0.9) for point in rating.ledger)
         assert rating.raw == pytest.approx(1 + 3 * 0.9)
+    assert (grade.errors, grade.firmness(3.0)) == ((), None)
     assert "equal weights, not fitted" in str(grade.provenance["rule"])
     assert grade.provenance["model"] == "fake"
+    assert grade.provenance["method"] == "checkwise"
     assert grade.provenance["rubric"] == f"{STORY_RUBRIC}@{rubric.digest}"
     assert float(grade.provenance["seconds"]) > 0
+
+
+def test_where_the_rule_gives_the_model_s_word_no_weight_the_model_is_not_asked(
+    grader_for: Graders, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = probabilities(0.9, 0.8, 0.25, 0.1)
+    seen = {
+        "result.quantified": Calibration(0.0, -0.5, 0.5, peak=2.0),  # -0.5 + 2 x 0.5 = 0.5
+        "flag.off_topic": Calibration(0.0, -1.0, 0.5, mean=2.0),  # -1 + 2 x 0.25 = -0.5
+    }
+    grader = grader_for(small_rubric(), replace(small_rule(), calibrations=seen), second_sentence)
+    grade = grader.grade(WHOLE)
+    asked = [user_text(request.messages).rpartition("\n")[2] for request in scripted_model.requests]
+    assert asked == ["Is there a before? Yes or No?", "Is it vanity? Yes or No?"]
+    assert [check.id for check in grader.rubric.checks if not grader.asks(check)] == list(seen)
+    assert list(grade.findings) == [check.id for check in grader.rubric.checks]
+    chances = {key: grade.findings[key].probability for key in seen}
+    assert chances == {
+        "result.quantified": pytest.approx(1 / (1 + math.exp(-0.5))),
+        "flag.off_topic": pytest.approx(1 / (1 + math.exp(0.5))),
+    }
+    assert grade.findings["result.quantified"].state is State.MET
+    assert grade.findings["flag.off_topic"].state is State.NOT_MET
+
+
+def test_what_code_alone_sees_gets_no_point_without_a_sentence_either(
+    grader_for: Graders, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = probabilities(0.1, 0.1, 0.1, 0.1)
+    rule = replace(small_rule(), calibrations={"result.quantified": Calibration(0.0, 3.0)})
+    grade = grader_for(small_rubric(), rule, lambda check, sentences: Sighting()).grade(WHOLE)
+    assert grade.findings["result.quantified"].state is State.NOT_MET
+    assert grade.findings["result.quantified"].note == "no sentence was found for it"
+    assert "result.quantified" not in [point.check for point in grade.ratings["data_use"].ledger]
+
+
+def test_an_anchor_of_a_low_score_counts_without_a_sentence_and_lowers(
+    grader_for: Graders, scripted_model: ScriptedModel, rubric: Rubric
+) -> None:
+    rule = equal_rule(rubric)
+    ownership = rule.dimensions["ownership"]
+    weights = {**ownership.weights, "anchor.decided_by_others": -1.0}
+    weighed = replace(ownership, weights=weights)
+    rule = replace(rule, dimensions={**rule.dimensions, "ownership": weighed})
+    raws = []
+    for met in (RAISING, RAISING | {"anchor.decided_by_others"}):
+        scripted_model.reply = judging(met)
+        locate: Locate = lambda check, told: Sighting() if check.lowers else second_sentence(check, told)  # noqa: E731
+        grade = grader_for(rubric, rule, locate).grade(WHOLE)
+        raws.append(grade.ratings["ownership"].raw)
+    assert grade.findings["anchor.decided_by_others"].state is State.MET
+    assert raws[0] - raws[1] == pytest.approx(0.9 - 0.1)
+
+
+def test_findings_come_one_by_one_and_a_check_that_is_not_reached_is_not_asked(
+    grader_for: Graders, scripted_model: ScriptedModel
+) -> None:
+    grader = grader_for(small_rubric(), small_rule(), second_sentence)
+    scripted_model.reply = probabilities(0.9, 0.8, 0.25, 0.1)
+    findings = grader.findings(grader.read(WHOLE), grader.rubric.checks, Lane.LIVE)
+    assert scripted_model.requests == []
+    assert next(findings).check == "result.quantified"
+    assert next(findings).check == "result.baseline"
+    assert len(scripted_model.requests) == 2
 
 
 def test_progress_is_told_after_every_check(grader: Grader, rubric: Rubric) -> None:

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import ScriptedModel, embeddings, judging, shipped
+from conftest import ScriptedModel, embeddings, grader_over, judging, shipped
 from fault_server import Messages, Request, Step, failure, refusal
 
 from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
 from simulator.errors import ModelUnavailableError
-from simulator.evidence import Locator
-from simulator.grader import Grader
 from simulator.index import PassageIndex
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.interviewer import (
@@ -25,7 +24,8 @@ from simulator.interviewer import (
     turn_of,
 )
 from simulator.models import open_model
-from simulator.settings import Settings
+from simulator.rubric import Calibration, ScoreRule, equal_rule
+from simulator.settings import CHECKWISE, STRUCTURED, Settings
 
 QUESTION = Question("q1", "Tell me about a launch that ran late, and what you yourself did about it.")
 ANSWER = (
@@ -34,7 +34,8 @@ ANSWER = (
 )
 REPLY = "We moved the vendor’s sandbox\nto our side. It held."
 CRITERIA = {check.id for check in shipped().rubrics[STORY_RUBRIC].checks if check.is_criterion}
-Interviewers = Callable[[str], Interviewer]
+EQUAL = equal_rule(shipped().rubrics[STORY_RUBRIC])
+Interviewers = Callable[..., Interviewer]
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +47,10 @@ def index(ready_index: Path) -> PassageIndex:
 def interviewer_of(index: PassageIndex, settings: Settings) -> Interviewers:
     library = shipped()
     model = open_model(settings)
-    rubric = library.rubrics[STORY_RUBRIC]
-    rule = library.rule_for(rubric, model.name)
-    grader = Grader(library.prompts, rubric, rule, model, Locator(embeddings()).locate)
 
-    def _interviewer(company: str) -> Interviewer:
+    def _interviewer(company: str, method: str = CHECKWISE, rule: ScoreRule = EQUAL) -> Interviewer:
         conduct = Conduct.read(library.conduct)
+        grader = grader_over(model, method, rule=rule)
         persona = library.personas[company]
         return Interviewer(
             library.company(company), persona, conduct, library.prompts, grader, index, embeddings(), model
@@ -160,6 +159,27 @@ def test_it_goes_on_to_a_less_valuable_check_when_the_most_valuable_are_shown(
 ) -> None:
     scripted_model.reply = judging(set(CRITERIA) - {"result.reflection"}, sure=0.99)
     assert aimed(interviewer, told(ANSWER)).check.id == "result.reflection"
+
+
+def test_where_the_model_s_word_has_no_weight_it_is_not_asked_before_a_probe(
+    interviewer_of: Interviewers, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(CRITERIA)
+    unlikely = dict.fromkeys(CRITERIA, Calibration(slope=0.0, offset=-2.0))
+    amazon = interviewer_of("amazon", rule=replace(EQUAL, calibrations=unlikely))
+    assert aimed(amazon, told(ANSWER)).check.id == "action.ownership"
+    assert scripted_model.requests == []
+
+
+def test_asked_in_one_reply_it_goes_after_the_same_check_with_one_call(
+    interviewer_of: Interviewers, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(missing_only("action.risk"))
+    assert aimed(interviewer_of("stripe", STRUCTURED), told(ANSWER)).check.id == "action.risk"
+    (request,) = scripted_model.requests
+    asked = str(request.messages[-1]["content"])
+    assert all(f"\n{check}: " in asked for check in CRITERIA)
+    assert "\nanchor." not in asked and "\nflag." not in asked
 
 
 def test_it_never_goes_after_a_check_that_was_probed_before_on_this_question(

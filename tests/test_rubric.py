@@ -1,5 +1,6 @@
 """The arithmetic between findings and scorecard, with the shipped rubric and with sums done by hand."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from simulator.library import load_library
 from simulator.rubric import (
+    ANY_MODEL,
     DIMENSIONS,
+    UNMEASURED,
     Calibration,
     Check,
     DimensionRule,
@@ -20,11 +23,13 @@ from simulator.rubric import (
     Rating,
     Rubric,
     ScoreRule,
+    Sighting,
     State,
+    band_of,
     equal_rule,
-    lens_overall,
-    open_checks,
     rate,
+    reaching,
+    weighted,
 )
 from simulator.settings import ROOT
 
@@ -54,6 +59,13 @@ FLAGS = [
     f"flag.{name}"
     for name in ["hypothetical", "diffuse", "vague_result", "vanity", "flawless", "buzzwords", "off_topic"]
 ]
+ANCHORS = {
+    "ownership": ["hard_decision", "mistake", "decided_by_others"],
+    "prioritization": ["choice", "alternatives", "revisit"],
+    "problem_solving": ["fix", "verified", "lasting"],
+    "communication": ["ending", "needless"],
+    "data_use": ["figure_decides", "threshold"],
+}
 GUIDELINE_CAPS = {
     "flag.hypothetical": {"ownership": 2, "prioritization": 2, "problem_solving": 2, "data_use": 2},
     "flag.off_topic": dict.fromkeys(DIMENSIONS, 1),
@@ -64,6 +76,7 @@ GUIDELINE_CAPS = {
     "flag.flawless": {},
 }
 QUOTE = (Evidence(0, 0, 8, "I cut it"),)
+ERRORS = (-0.9, -0.6, -0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.5)
 VERDICTS = ("below", "borderline", "above")
 
 
@@ -72,10 +85,15 @@ def story() -> Rubric:
     return load_library(ROOT).rubrics["rubrics/story"]
 
 
+@cache
+def lowering() -> frozenset[str]:
+    return frozenset(check.id for check in story().checks if check.lowers)
+
+
 def said(check: str, probability: float) -> Finding:
     """The finding that a grader makes of a probability: yes from one half on, with a quote."""
     met = probability >= 0.5
-    quoted = met and not check.startswith("flag.")
+    quoted = met and check not in lowering()
     return Finding(check, State.MET if met else State.NOT_MET, probability, QUOTE if quoted else ())
 
 
@@ -87,14 +105,14 @@ def generous(base: float = 1.0) -> ScoreRule:
     """A rule under which every check of a dimension met gives 4, and none met gives `base`."""
     dimensions = {}
     for name in DIMENSIONS:
-        own = [check.id for check in story().checks if check.dimension == name]
+        own = [check.id for check in story().checks if check.dimension == name and not check.lowers]
         weights = {check: (4 - base) / len(own) for check in own}
         dimensions[name] = DimensionRule(base, weights, (1.5, 2.5, 3.5), 0.4)
     return ScoreRule("a model", story().digest, {}, dimensions)
 
 
 def everything_met(**overrides: float) -> dict[str, Finding]:
-    probabilities = {check.id: 0.0 if check.is_flag else 1.0 for check in story().checks}
+    probabilities = {check.id: 0.0 if check.lowers else 1.0 for check in story().checks}
     return findings_of(probabilities | {name.replace("__", "."): value for name, value in overrides.items()})
 
 
@@ -109,6 +127,16 @@ def test_the_story_rubric_has_the_guidelines_twenty_criteria_and_seven_flags() -
     assert [check.id for check in story().checks if check.is_criterion] == CRITERIA
     assert sorted(check.id for check in story().checks if check.is_flag) == sorted(FLAGS)
     assert story().bar == 3.0
+
+
+def test_every_other_check_is_an_anchor_of_one_dimension_and_two_of_them_lower() -> None:
+    anchors = [check for check in story().checks if check.is_anchor]
+    expected = {(name, f"anchor.{one}") for name, own in ANCHORS.items() for one in own}
+    assert {(check.dimension, check.id) for check in anchors} == expected
+    assert len(anchors) == len(expected) == len(story().checks) - len(CRITERIA) - len(FLAGS)
+    assert lowering() == {*FLAGS, "anchor.decided_by_others", "anchor.needless"}
+    assert not any(check.is_criterion or check.is_flag for check in anchors)
+    assert all(check.like for check in anchors)  # so that their sentences are found
 
 
 def test_every_criterion_belongs_to_a_dimension_and_can_be_explained_to_the_candidate() -> None:
@@ -138,7 +166,9 @@ def test_with_no_fitted_rule_every_check_of_a_dimension_counts_the_same() -> Non
     rule = equal_rule(story())
     assert scores({}, rule) == dict.fromkeys(DIMENSIONS, 1)
     assert scores(everything_met(), rule) == dict.fromkeys(DIMENSIONS, 4)
-    own = [check.id for check in story().checks if check.dimension == "data_use"]
+    assert rule.model == ANY_MODEL and "not fitted" in rule.fitted_on
+    own = [check.id for check in story().checks if check.dimension == "data_use" and check.is_criterion]
+    assert set(rule.dimensions["data_use"].weights) == set(own)
     half = findings_of(dict.fromkeys(own, 0.5))
     assert rate(story(), rule, half)["data_use"].raw == pytest.approx(2.5)
 
@@ -154,8 +184,9 @@ def test_the_lowest_of_two_caps_holds() -> None:
 
 
 def test_a_vague_result_without_any_figure_leaves_data_use_at_one() -> None:
-    figures = [check.id for check in story().checks if check.dimension == "data_use"]
-    without = everything_met() | {check: said(check, 0.1) for check in figures}
+    own = [check for check in story().checks if check.dimension == "data_use"]
+    figures = [check.id for check in own if check.is_criterion]
+    without = everything_met() | {check.id: said(check.id, 0.1) for check in own}
     vague = without | {"flag.vague_result": said("flag.vague_result", 0.9)}
     high = generous(base=3.0)
     assert scores(without, high)["data_use"] == 3
@@ -190,13 +221,14 @@ def test_the_threshold_of_a_check_decides_what_counts_as_a_likely_yes() -> None:
     assert {point.check: point.points for point in ledger}["action.ownership"] == pytest.approx(share)
 
 
-def test_a_flag_needs_no_evidence_to_count() -> None:
+@pytest.mark.parametrize("lowers", ["flag.vanity", "anchor.decided_by_others"])
+def test_what_lowers_needs_no_evidence_to_count(lowers: str) -> None:
     rule = generous()
     ownership = rule.dimensions["ownership"]
-    weighed = replace(ownership, weights={**ownership.weights, "flag.vanity": -1.0})
+    weighed = replace(ownership, weights={**ownership.weights, lowers: -1.0})
     rule = replace(rule, dimensions={**rule.dimensions, "ownership": weighed})
     for probability in (0.4, 0.9):
-        raw = rate(story(), rule, everything_met(flag__vanity=probability))["ownership"].raw
+        raw = rate(story(), rule, everything_met() | {lowers: said(lowers, probability)})["ownership"].raw
         assert raw == pytest.approx(4 - probability)
 
 
@@ -216,25 +248,27 @@ def rules(draw: st.DrawFn) -> ScoreRule:
     dimensions = {}
     for name in DIMENSIONS:
         chosen = draw(st.lists(st.sampled_from(ids), unique=True, min_size=3, max_size=12))
-        weights = {check: (-1 if check.startswith("flag.") else 1) * draw(SHARE) * 2 for check in chosen}
+        weights = {check: (-1 if check in lowering() else 1) * draw(SHARE) * 2 for check in chosen}
         cuts = sorted(draw(st.lists(st.integers(10, 40), min_size=3, max_size=3)))
         base = draw(st.integers(0, 12)) / 4
         dimensions[name] = DimensionRule(base, weights, tuple(cut / 10 for cut in cuts), draw(SHARE))
-    return ScoreRule("a model", story().digest, {}, dimensions)
+    errors = tuple(sorted(draw(st.lists(st.integers(-15, 15), min_size=10, max_size=10))))
+    return ScoreRule("a model", story().digest, {}, dimensions, errors=tuple(error / 10 for error in errors))
 
 
 @st.composite
 def probabilities(draw: st.DrawFn) -> dict[str, float]:
     flagged = draw(st.booleans())  # with every flag drawn freely, nearly everything would be capped at 1
-    return {check.id: 0.0 if check.is_flag and not flagged else draw(SHARE) for check in story().checks}
+    return {check.id: 0.0 if check.lowers and not flagged else draw(SHARE) for check in story().checks}
 
 
 def _standing(rubric: Rubric, rule: ScoreRule, probabilities: Mapping[str, float]) -> dict[str, float]:
     """Every figure that the candidate sees and that may not move the wrong way."""
     ratings = rate(rubric, rule, findings_of(probabilities))
-    grade = Grade({}, ratings)
+    grade = Grade({}, ratings, errors=rule.errors)
     assert grade.overall is not None and grade.band is not None
     figures: dict[str, float] = {"overall": grade.overall, "low": grade.band[0], "high": grade.band[1]}
+    figures["firmness"] = grade.firmness(rubric.bar) or 0
     figures["verdict"] = VERDICTS.index(grade.verdict(rubric.bar))
     for name, rating in ratings.items():
         figures |= {name: rating.score, f"{name} raw": rating.raw, f"{name} low": rating.low}
@@ -244,7 +278,7 @@ def _standing(rubric: Rubric, rule: ScoreRule, probabilities: Mapping[str, float
 
 @given(rules(), probabilities(), st.data())
 @settings(max_examples=250, deadline=None, database=None)
-def test_more_of_a_criterion_never_lowers_and_more_of_a_flag_never_raises_any_figure(
+def test_more_of_what_raises_never_lowers_and_more_of_what_lowers_never_raises_any_figure(
     rule: ScoreRule, before: dict[str, float], data: st.DataObject
 ) -> None:
     # Half of the draws raise what carries weight in some dimension, or most would show nothing.
@@ -252,7 +286,7 @@ def test_more_of_a_criterion_never_lowers_and_more_of_a_flag_never_raises_any_fi
     check = data.draw(st.sampled_from(weighted) | st.sampled_from(sorted(before)))
     after = before | {check: min(1.0, before[check] + data.draw(SHARE))}
     old, new = _standing(story(), rule, before), _standing(story(), rule, after)
-    sign = -1 if check.startswith("flag.") else 1
+    sign = -1 if check in lowering() else 1
     wrong = {name: (old[name], new[name]) for name in old if sign * (new[name] - old[name]) < -1e-9}
     assert not wrong, f"{check} {before[check]} -> {after[check]}"
 
@@ -283,10 +317,10 @@ def test_a_rating_is_base_plus_weight_times_probability_cut_at_three_points() ->
     )
     found = findings_of({"context.role": 0.9, "action.ownership": 0.8, "escalation.who": 0.2, "flag.diffuse": 0.4})
     rating = rate(story(), rule, found)["ownership"]
-    # 1.0 + 0.9 + 1.2 + 0.1 - 0.2 = 3.0; spread 1.28 * 0.25 = 0.32
+    # 1.0 + 0.9 + 1.2 + 0.1 - 0.2 = 3.0; a quarter of a point to each side
     assert rating.raw == pytest.approx(3.0)
     assert rating.score == 3
-    assert (rating.low, rating.high) == (pytest.approx(2.68), pytest.approx(3.32))
+    assert (rating.low, rating.high) == (pytest.approx(2.75), pytest.approx(3.25))
     assert [(point.check, round(point.points, 9)) for point in rating.ledger] == [
         ("action.ownership", 1.2),
         ("context.role", 0.9),
@@ -305,94 +339,100 @@ def test_a_raw_sum_on_a_cut_has_the_higher_score_and_never_leaves_one_to_four(ra
     assert 1 <= rating.low <= rating.raw <= rating.high <= 4
 
 
-def test_overall_is_the_mean_of_five_and_the_band_lies_between_shared_and_independent_errors() -> None:
-    raws = {"a": (3, 3.2, 0.5), "b": (3, 2.8, 0.5), "c": (2, 2.0, 0.5), "d": (4, 3.9, 0.5), "e": (2, 2.1, 0.5)}
-    grade = Grade({}, {name: _rating(*values) for name, values in raws.items()})
-    assert grade.overall == 2.8  # 14 / 5
-    # centre 14.0 / 5 = 2.8; shared 0.5, independent 0.5 / sqrt(5) = 0.2236, between them 0.3618
-    assert grade.band == (2.4, 3.2)
-    assert grade.verdict(3.0) == "borderline"
-    assert grade.verdict(3.3) == "below"
-    assert grade.verdict(2.4) == "above"
+def _grade(overall: float, errors: tuple[float, ...] = ()) -> Grade:
+    """A grade of this overall score, a fifth of a point exact."""
+    points = round(overall * 5)
+    each = [points // 5 + (number < points % 5) for number in range(5)]
+    return Grade({}, {name: _rating(one, one, 0.5) for name, one in zip("abcde", each, strict=True)}, errors=errors)
+
+
+def test_overall_is_the_mean_of_five_and_the_band_the_middle_eight_of_ten_errors() -> None:
+    grade = _grade(2.8, ERRORS)
+    assert grade.overall == 2.8
+    assert grade.band == (2.2, 3.1)  # 2.8 - 0.6 and 2.8 + 0.3
+    # 2.8 plus the error is 3.0 or more for 0.2, 0.3 and 0.5
+    assert (grade.firmness(3.0), grade.verdict(3.0)) == (3, "borderline")
+    assert (grade.firmness(3.2), grade.verdict(3.2)) == (1, "below")
+    assert (grade.firmness(2.2), grade.verdict(2.2)) == (9, "above")
+
+
+def test_without_measured_errors_the_band_is_wide_and_nobody_says_how_firm_it_is() -> None:
+    grade = _grade(2.4)
+    assert grade.band == (2.4 - UNMEASURED, 2.4 + UNMEASURED)
+    assert grade.firmness(3.0) is None
+    assert [grade.verdict(bar) for bar in (1.6, 1.7, 3.2, 3.3)] == ["above", "borderline", "borderline", "below"]
 
 
 @pytest.mark.parametrize(
-    ("raw", "score", "verdict"), [(3.6, 4, "above"), (3.3, 3, "above"), (3.05, 3, "borderline"), (2.2, 2, "below")]
+    ("overall", "errors", "band"),
+    [
+        (1.2, ERRORS, (1.0, 1.5)),  # nothing is below 1
+        (3.8, ERRORS, (3.2, 4.0)),  # nothing is above 4
+        (3.0, (0.2,) * 10, (3.0, 3.2)),  # the score itself is never outside its band
+        (3.0, (-0.2,) * 10, (2.8, 3.0)),
+        (3.0, ERRORS[:9], (2.2, 3.8)),  # nine errors are none
+    ],
 )
-def test_the_verdict_is_borderline_just_where_the_band_crosses_the_bar(raw: float, score: int, verdict: str) -> None:
-    assert Grade({}, {name: _rating(score, raw, 0.2) for name in DIMENSIONS}).verdict(3.0) == verdict
-
-
-@given(st.lists(st.tuples(st.integers(1, 4), st.floats(1, 4), st.floats(0, 3)), min_size=5, max_size=5))
-@settings(deadline=None, database=None)
-def test_every_band_lies_inside_one_to_four_and_holds_the_overall_score(
-    values: list[tuple[int, float, float]],
+def test_a_band_stays_in_the_scale_and_holds_its_score(
+    overall: float, errors: tuple[float, ...], band: tuple[float, float]
 ) -> None:
-    grade = Grade({}, {name: _rating(*one) for name, one in zip(DIMENSIONS, values, strict=True)})
+    assert band_of(overall, errors) == band
+
+
+def test_a_label_exactly_at_the_bar_reaches_it_whatever_the_last_digit_of_a_float() -> None:
+    assert reaching(2.8, (0.2,) * 10, 3.0) == reaching(2.7, (0.3,) * 10, 3.0) == 10
+    assert reaching(3.0, (0.0,) * 10, 3.0) == 10
+    assert reaching(2.9, (0.0,) * 10, 3.0) == 0
+    assert reaching(2.9, ERRORS[1:], 3.0) is None
+
+
+@given(st.integers(5, 20), st.lists(st.integers(-30, 30), min_size=10, max_size=10), st.integers(10, 40))
+@settings(deadline=None, database=None)
+def test_every_band_lies_inside_one_to_four_holds_the_overall_score_and_agrees_with_the_verdict(
+    points: int, drawn: list[int], tenths: int
+) -> None:
+    bar, errors = tenths / 10, tuple(error / 10 for error in sorted(drawn))
+    grade = _grade(points / 5, errors)
     assert grade.band is not None and grade.overall is not None
-    assert 1 <= grade.band[0] <= grade.overall <= grade.band[1] <= 4
+    low, high = grade.band
+    assert 1 <= low <= grade.overall <= high <= 4
+    crosses = low < bar <= high
+    assert grade.verdict(bar) == ("borderline" if crosses else "above" if grade.overall >= bar else "below")
+    higher = grade.firmness(bar + 0.1)
+    assert grade.firmness(bar) is not None and higher is not None and higher <= (grade.firmness(bar) or 0) <= 10
 
 
 def test_a_grade_without_ratings_has_no_number_at_all() -> None:
     ungraded = Grade({}, {}, "the model gave no usable verdict")
-    assert (ungraded.overall, ungraded.band) == (None, None)
+    assert (ungraded.overall, ungraded.band, ungraded.firmness(3.0)) == (None, None, None)
     assert ungraded.verdict(3.0) == "no score"
-    assert lens_overall({}, {"ownership": 2.0}) is None
 
 
-def test_a_lens_weighs_the_five_scores_and_leaves_them_as_they_are() -> None:
-    given_scores = dict(zip(DIMENSIONS, (4, 2, 3, 1, 3), strict=True))
-    ratings = {name: _rating(score, score, 0.1) for name, score in given_scores.items()}
-    assert lens_overall(ratings, {}) == Grade({}, ratings).overall == 2.6
+def test_a_lens_weighs_the_five_scores_and_none_weighs_all_alike() -> None:
+    scores = dict(zip(DIMENSIONS, (4.0, 2.0, 3.0, 1.0, 3.0), strict=True))
+    assert weighted(scores, {}) == 2.6
     # (4 * 3 + 2 + 3 * 0.5 + 1 * 0.5 + 3) / (3 + 1 + 0.5 + 0.5 + 1) = 19 / 6
-    lens = {"ownership": 3.0, "problem_solving": 0.5, "communication": 0.5}
-    assert lens_overall(ratings, lens) == 3.2
-    assert {name: rating.score for name, rating in ratings.items()} == given_scores
+    assert weighted(scores, {"ownership": 3.0, "problem_solving": 0.5, "communication": 0.5}) == 3.2
 
 
-# What to probe
+# Calibration
 
 
-def _rubric(*checks: Check) -> Rubric:
-    return Rubric("r", "d", checks, (), 3.0)
+def test_a_probability_comes_of_the_model_s_word_and_of_what_code_has_seen() -> None:
+    calibration = Calibration(slope=0.5, offset=-1.0, peak=2.0, mean=4.0)
+    seen = Sighting((), peak=0.25, mean=0.125)
+    # 0.5 x 3 + 2 x 0.25 + 4 x 0.125 - 1 = 1.5
+    assert calibration.probability(3.0, seen) == pytest.approx(1 / (1 + math.exp(-1.5)))
+    assert Calibration().probability(0.0, seen) == 0.5  # without a rule, only the model's word
+    assert Calibration().probability(1.5, seen) == pytest.approx(1 / (1 + math.exp(-1.5)))
 
 
-def test_the_most_valuable_open_check_is_probed_first() -> None:
-    rubric = _rubric(
-        Check("context.goal", "n", "a?", value=1.0),
-        Check("action.tools", "n", "a?", value=0.5),
-        Check("action.risk", "n", "a?", value=1.0),
-        Check("result.baseline", "n", "a?", value=2.0),
-    )
-    found = findings_of({"context.goal": 0.2, "action.tools": 0.0, "action.risk": 0.0, "result.baseline": 0.45})
-    assert [(check, round(worth, 9)) for check, worth in open_checks(rubric, found, {})] == [
-        ("result.baseline", 1.1),
-        ("action.risk", 1.0),
-        ("context.goal", 0.8),
-        ("action.tools", 0.5),
-    ]
-    company = {"action.tools": 3.0, "result.baseline": 0.1}
-    assert [check for check, _ in open_checks(rubric, found, company)] == [
-        "action.tools",
-        "action.risk",
-        "context.goal",
-        "result.baseline",
-    ]
+@pytest.mark.parametrize(("odds", "chance"), [(1e9, 1.0), (-1e9, 0.0)])
+def test_odds_beyond_all_measure_still_give_a_probability(odds: float, chance: float) -> None:
+    assert Calibration().probability(odds, Sighting()) == pytest.approx(chance, abs=1e-9)
 
 
-def test_checks_of_equal_worth_keep_the_order_of_the_rubric() -> None:
-    ids = ["result.baseline", "action.risk", "context.goal"]
-    rubric = _rubric(*(Check(one, "n", "a?") for one in ids))
-    found = findings_of(dict.fromkeys(reversed(ids), 0.1))
-    assert [check for check, _ in open_checks(rubric, found, {})] == ids
-
-
-def test_only_criteria_that_are_known_to_be_open_and_not_asked_before_are_probed() -> None:
-    found = findings_of({check.id: 0.1 for check in story().checks}) | {
-        "action.risk": said("action.risk", 0.9),
-        "action.tools": Finding("action.tools", State.NOT_ASSESSED),
-    }
-    del found["context.goal"]
-    ranked = [check for check, _ in open_checks(story(), found, {}, skip=["result.baseline"])]
-    left_out = {"action.risk", "action.tools", "context.goal", "result.baseline"}
-    assert sorted(ranked) == sorted(set(CRITERIA) - left_out)
+def test_a_rule_speaks_of_all_checks_that_it_calibrates_or_weighs() -> None:
+    rule = replace(generous(), calibrations={"flag.vanity": Calibration()})
+    weighed = {check.id for check in story().checks if check.dimension and not check.lowers}
+    assert rule.checks == weighed | {"flag.vanity"}

@@ -56,7 +56,7 @@ class ConsistencySuite:
         repeat, other = share(sum(same), len(same)), share(sum(threads), len(threads))
         return [
             Figure(
-                "consistency.identical", again.value, again.low, again.high, again.n, "repeats alike to the digit"
+                "consistency.identical", repeat.value, repeat.low, repeat.high, repeat.n, "repeats alike to the digit"
             ),
             Figure("consistency.threads", other.value, other.low, other.high, other.n, "same scores on one thread"),
         ]

@@ -10,6 +10,7 @@ from simulator.errors import SimulatorError
 from simulator.interview import Interview, Role
 from simulator.library import Company
 from simulator.pages.shell import conductor, go, words
+from simulator.rubric import weighted
 from simulator.scorecard import DimensionScore, Missing, Scorecard, Shown, as_json, as_markdown
 
 
@@ -77,8 +78,32 @@ def _overall(card: Scorecard, company: Company) -> None:
         f'<span><span class="verdict">{escape(words(card.verdict))}</span><br>'
         f"{words('overall')}, {card.low:.1f}–{card.high:.1f}</span></div>"
     )
+    if card.firmness is not None:
+        st.caption(words("firmness", firmness=card.firmness, bar=f"{card.bar:.1f}"))
     st.caption(words("bar", company=company.name, bar=f"{card.bar:.1f}"))
-    st.caption(words("lens", company=company.name, lens=f"{card.lens:.1f}"))
+    _lens(program, card, company)
+
+
+def _lens(program: Conductor, card: Scorecard, company: Company) -> None:
+    """The same dimension scores with the weights of a company, or with none; the scores themselves never change."""
+    companies = program.library.companies
+    with st.container(horizontal=True, vertical_alignment="center"):
+        chosen = st.selectbox(
+            words("lens"),
+            ["", *companies],
+            index=1 + list(companies).index(company.id),
+            format_func=lambda one: companies[one].name if one else words("lens none"),
+            key="lens",
+        )
+        weights = companies[chosen].lens if chosen else {}
+        overall = weighted({one.dimension: one.score for one in card.dimensions}, weights)
+        st.html(f'<div class="lens"><span class="number">{overall:.1f}</span></div>')
+    if chosen:
+        names = program.rubric.dimension_names
+        told = "; ".join(
+            f"{names[name]} × {weight:g} ({companies[chosen].lens_provenance[name]})" for name, weight in weights.items()
+        )
+        st.caption(words("lens weights", weights=told))
 
 
 def _dimensions(program: Conductor, card: Scorecard) -> None:
@@ -190,14 +215,15 @@ def _marked(text: str, turn: int, exchange: int, card: Scorecard) -> str:
     out, at = "", 0
     for (start, end), numbers in sorted(tags.items()):
         labels = " ".join(f'<span class="tag">{number}</span>' for number in numbers)
+        start = max(start, at)  # stretches that a model quoted may overlap
         out += f"{escape(text[at:start])}<mark>{escape(text[start:end])}</mark> {labels}"
-        at = end
+        at = max(at, end)
     return out + escape(text[at:])
 
 
 def _downloads(program: Conductor, card: Scorecard, interview: Interview, company: Company) -> None:
     if card.provenance:
-        names = ("model", "rubric", "prompts", "rule")
+        names = ("model", "method", "rubric", "prompts", "rule")
         st.caption(words("made by", **{name: card.provenance.get(name, "") for name in names}))
     markdown = as_markdown(card, interview, company, program.rubric.dimension_names)
     data = json.dumps(as_json(card, interview), ensure_ascii=False, indent=2)

@@ -1,5 +1,7 @@
 """What every page stands in: navigation, the state of the model, the one conductor of this process."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -21,14 +23,29 @@ def conductor() -> Conductor:
     return Conductor(load_settings())
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A page that is not the program's own: the entry page hands it in, and the sidebar links to it."""
+
+    title: str
+    address: str
+    icon: str
+    draw: Callable[[], None]
+
+
 @cache
-def _words() -> dict[str, str]:
-    return {section.slug: section.text for section in markdown.parse(_HERE / "words.md").sections}
+def _words(file: Path) -> dict[str, str]:
+    return {section.slug: section.text for section in markdown.parse(file).sections}
+
+
+def words_of(file: Path, slug: str, **values: object) -> str:
+    """A sentence of a file of words with its values filled in."""
+    return _words(file)[slug].format(**values)
 
 
 def words(slug: str, **values: object) -> str:
     """A sentence of words.md with its values filled in."""
-    return _words()[slug].format(**values)
+    return words_of(_HERE / "words.md", slug, **values)
 
 
 def said(text: str) -> str:
@@ -36,8 +53,8 @@ def said(text: str) -> str:
     return f'<div class="said">{escape(text)}</div>'
 
 
-def run() -> None:
-    """Draw the page that the address names."""
+def run(further: Sequence[Further] = ()) -> None:
+    """Draw the page that the address names: one of the program's own, or a further one."""
     from simulator.pages import interview, practise, scorecard
 
     # Set before the navigation: otherwise the browser asks a foreign host for an icon.
@@ -48,13 +65,14 @@ def run() -> None:
         st.Page(interview.page, title="Interview", url_path="interview", visibility="hidden"),
         st.Page(scorecard.page, title="Scorecard", url_path="scorecard", visibility="hidden"),
     ]
-    chosen = st.navigation(pages, position="hidden")
+    others = [st.Page(one.draw, title=one.title, icon=one.icon, url_path=one.address) for one in further]
+    chosen = st.navigation([*pages, *others], position="hidden")
     try:
         program = conductor()
     except SimulatorError as error:
         st.error(str(error))
         return
-    _sidebar()
+    _sidebar(others)
     chosen.run()
     if program.loading is not Loading.FAILED:
         # After the page is drawn, so that loading does not hold it up; a failure waits for the user's word.
@@ -70,11 +88,13 @@ def go(page: str, interview_id: str = "") -> None:
     st.switch_page(target, query_params={"id": interview_id} if interview_id else {})
 
 
-def _sidebar() -> None:
+def _sidebar(others: Sequence[st.Page]) -> None:
     with st.sidebar:
         st.html(f'<div class="brand">{escape(words("title"))}</div>')
         if st.button(words("home"), icon=":material/add:", width="stretch"):
             go("practise")
+        for page in others:
+            st.page_link(page)
         _model_state()
 
 
