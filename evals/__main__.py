@@ -125,7 +125,7 @@ def replay(
 @app.command()
 def compare(one: RunArgument, two: RunArgument) -> None:
     """Is run TWO better than run ONE on the same answers? Says better, worse or cannot tell."""
-    console.print(compare_runs(_run_of(one), _run_of(two)).as_text())
+    console.print(compare_runs(_run_of(one), _run_of(two)).as_text(), soft_wrap=True)
 
 
 @app.command()
@@ -140,7 +140,7 @@ def report(name: RunArgument, out: Annotated[Path | None, typer.Option(help="Fol
 def gate(name: RunArgument, goals: Annotated[Path, typer.Option(help="File of goals.")] = GOALS) -> None:
     """Hold a run to the goals: exit 0 passed, 1 failed, 3 inconclusive, by intervals."""
     outcome = judged(_run_of(name), load_goals(goals))
-    console.print(outcome.as_text())
+    console.print(outcome.as_text(), soft_wrap=True)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -168,16 +168,13 @@ def _fit(bench: Workbench, stem: str) -> None:
     console.print(f"Sentence model: {trained.fitted_on}, {len(trained.vocabulary)} words and pairs")
     seen = fit.left_out_sightings(answers, told, bench.rubric, bench.embeddings, bench.locator.embedding)
     method = method_of(bench.method, bench.library.prompts, bench.journal)
-    answers_and_swaps = [*answers, *fit.swapped(answers)]
     odds: dict[str, Mapping[str, float]] = {}
-    for answer in answers_and_swaps:
-        asked = [fit.OFF_TOPIC] if answer.id.endswith(fit.SWAPPED) else fit.ASKED
+    for answer in answers:
         with suppress(MissingRecordingError):  # the rest of the rule does without the model's word on it
-            odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, asked)
-    seen |= {one.id: seen[one.id.removesuffix(fit.SWAPPED)] for one in answers_and_swaps[len(answers) :]}
-    gold = fit.gold_of(answers_and_swaps, marks, bench.rubric)
+            odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED)
+    gold = fit.gold_of(answers, marks, bench.rubric)
     rule = fit.fit_rule(
-        answers_and_swaps,
+        answers,
         gold,
         odds,
         seen,
@@ -187,8 +184,7 @@ def _fit(bench: Workbench, stem: str) -> None:
         version=locator.version,
     )
     _write_rule(rule, folder / f"{stem}.{bench.journal.name}.json")
-    everything = fit.gold_of(answers, marks, bench.rubric)
-    _write_rule(fit.fit_any(answers, everything, bench.rubric), folder / f"{stem}.any.json")
+    _write_rule(fit.fit_any(answers, gold, bench.rubric), folder / f"{stem}.any.json")
 
 
 def _write_rule(rule: ScoreRule, path: Path) -> None:

@@ -41,10 +41,8 @@ from simulator.rubric import (
 from simulator.transcript import sentences
 
 ASKED = (
-    "action.prioritisation", "action.diagnosis", "action.tradeoff", "action.mechanism", "action.unblocking",
-    "anchor.alternatives", "anchor.revisit", "anchor.hard_decision", "anchor.lasting", "anchor.fix",
-    "anchor.verified", "answer.structure", "context.goal", "result.multiple", "escalation.who",
-    "flag.off_topic", "flag.buzzwords",
+    "context.goal", "action.mechanism", "action.diagnosis", "action.prioritisation", "action.unblocking",
+    "answer.structure", "flag.off_topic", "anchor.alternatives", "anchor.revisit", "anchor.fix", "anchor.verified",
 )  # fmt: skip
 """Checks on which the embedded model's word adds to the sentence model's (evals/README.md has the figures).
 The others are not put to it: each costs 0.4 s an answer."""
@@ -52,8 +50,6 @@ _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 10
 _SENTENCE_FOLDS = 5
 _FEWEST_SENTENCES = 5
-_SWAP_EVERY = 4
-SWAPPED = "-swapped"
 OFF_TOPIC = "flag.off_topic"
 MOST_REFUSED = 0.02
 """Share of answers to the question that may be held to be off topic: that verdict costs all points."""
@@ -156,19 +152,6 @@ def odds_of(
     return found
 
 
-def swapped(answers: Sequence[Answer]) -> list[Answer]:
-    """Good answers to another question: every fourth on-topic answer under the question of the next one that has
-    another. By the guideline such an answer is off topic; few people write one down."""
-    fitting = [one for one in answers if not any(one.flags.values())]
-    found = []
-    for at, answer in enumerate(fitting[::_SWAP_EVERY]):
-        others = [one for one in fitting[at * _SWAP_EVERY :] + fitting if one.question != answer.question]
-        flags = answer.flags | {OFF_TOPIC: True}
-        changes = {"id": f"{answer.id}{SWAPPED}", "question": others[0].question, "flags": flags}
-        found.append(answer.model_copy(update=changes | {"scores": dict.fromkeys(DIMENSIONS, 1)}))
-    return found
-
-
 def _folds(groups: Sequence[str], most: int = _FOLDS) -> Iterator[tuple[Matrix, Matrix]]:
     yield from GroupKFold(min(most, len(set(groups)))).split(np.zeros(len(groups)), groups=groups)
 
@@ -180,7 +163,7 @@ def gold_of(answers: Sequence[Answer], marks: Mapping[str, Marks], rubric: Rubri
             [
                 answer.checks[check.id]
                 if not check.is_anchor
-                else any(check.id in shown for shown in marks[answer.id.removesuffix(SWAPPED)].sentences.values())
+                else any(check.id in shown for shown in marks[answer.id].sentences.values())
                 for check in rubric.checks
             ]
             for answer in answers
@@ -232,35 +215,31 @@ def fit_rule(
     method: str,
     version: str,
 ) -> ScoreRule:
-    """The whole rule from signals whose sightings come from left-out questions.
-
-    `answers` may end with swapped ones, which teach only what is off topic. Of answers without a recording the
-    weights are learned from what code sees alone.
-    """
-    own = np.array([not one.id.endswith(SWAPPED) for one in answers])
+    """The whole rule from signals whose sightings come from left-out questions. Of answers without a recording
+    the weights are learned from what code sees alone."""
     asked = np.array([one.id in odds for one in answers])
     names = [check.id for check in rubric.checks]
     folds = list(_folds([one.question for one in answers]))
     chances, calibrations = np.zeros(gold.shape), {}
     for column, name in enumerate(names):
         signals = _signals(answers, name, odds, sightings)
-        usable = own | (name == OFF_TOPIC)
         for train, rest in folds:
-            learned = train[usable[train]]
-            with_model = fit_calibration(signals[learned[asked[learned]]], gold[learned[asked[learned]], column])
-            alone = fit_calibration(signals[learned] * (0, 1, 1), gold[learned, column])
+            recorded = train[asked[train]]
+            with_model = fit_calibration(signals[recorded], gold[recorded, column])
+            alone = fit_calibration(signals[train] * (0, 1, 1), gold[train, column])
             for row in rest:
                 one = with_model if asked[row] else alone
                 chances[row, column] = one.probability(signals[row, 0], Sighting((), *signals[row, 1:]))
-        calibrations[name] = fit_calibration(signals[usable & asked], gold[usable & asked, column])
-    fitting = own & ~gold[:, names.index(OFF_TOPIC)]
-    line = float(np.quantile(chances[fitting, names.index(OFF_TOPIC)], 1 - MOST_REFUSED))
+        calibrations[name] = fit_calibration(signals[asked], gold[asked, column])
+        if name not in ASKED:  # nothing of it needs a recording
+            calibrations[name] = fit_calibration(signals, gold[:, column])
+    on_topic = ~gold[:, names.index(OFF_TOPIC)]
+    line = float(np.quantile(chances[on_topic, names.index(OFF_TOPIC)], 1 - MOST_REFUSED))
     calibrations[OFF_TOPIC] = replace(calibrations[OFF_TOPIC], threshold=round(max(0.5, line), 3))
-    kept = [one for one, is_own in zip(answers, own, strict=True) if is_own]
-    dimensions, raw = fit_dimensions(kept, chances[own], rubric)
-    told = f"{len(kept)} train answers, {int((asked & own).sum())} of them with the model's word"
+    dimensions, raw = fit_dimensions(answers, chances, rubric)
+    told = f"{len(answers)} train answers, {int(asked.sum())} of them with the model's word"
     rule = ScoreRule(model, rubric.digest, calibrations, dimensions, told, method, version)
-    return replace(rule, errors=_errors(kept, chances[own], raw, rubric, rule))
+    return replace(rule, errors=_errors(answers, chances, raw, rubric, rule))
 
 
 def fit_any(answers: Sequence[Answer], gold: Matrix, rubric: Rubric) -> ScoreRule:
@@ -309,10 +288,12 @@ def _fit_line(x: Matrix, y: Matrix, ridge: float, lowers: Matrix) -> tuple[float
 
 
 def _best_cuts(raw: Matrix, gold: Matrix) -> tuple[float, float, float]:
+    """The three cuts with the highest kappa, on a grid of tenths; the mean of all that are as good."""
     steps = [np.arange(at - 0.4, at + 0.41, 0.1) for at in (1.6, 2.5, 3.2)]
     grid = [cuts for cuts in itertools.product(*steps) if cuts[0] < cuts[1] - 0.2 and cuts[1] < cuts[2] - 0.2]
-    best = max(grid, key=lambda cuts: qwk(gold, 1 + np.digitize(raw, cuts)))
-    return tuple(round(float(cut), 2) for cut in best)  # type: ignore[return-value]  # three of them
+    reached = np.array([qwk(gold, 1 + np.digitize(raw, cuts)) for cuts in grid])
+    best = np.mean([grid[i] for i in np.flatnonzero(reached >= reached.max() - 0.002)], axis=0)
+    return tuple(round(float(cut), 3) for cut in best)  # type: ignore[return-value]  # three of them
 
 
 def _state(rule: ScoreRule, check: str, chance: float) -> State:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import permutation_test, spearmanr
+from scipy.stats import norm, permutation_test, spearmanr
+from scipy.stats import t as student_t
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import cohen_kappa_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import confusion_matrix, roc_auc_score
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
@@ -51,8 +53,9 @@ class Agreement:
 
 def qwk(gold: Sequence[int] | Array, scores: Sequence[int] | Array) -> float:
     """Quadratic weighted kappa over the levels 1-4; not a number where both sides are one level."""
+    counts = np.bincount((np.asarray(gold) - 1) * 4 + np.asarray(scores) - 1, minlength=16).reshape(4, 4)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(cohen_kappa_score(gold, scores, labels=list(LEVELS), weights="quadratic"))
+        return float(cohens_kappa(counts, wt="quadratic", return_results=False))
 
 
 def agreement(gold: Sequence[int], scores: Sequence[int], clusters: Sequence[str]) -> Agreement:
@@ -94,7 +97,10 @@ def ordinal_alpha(one: Sequence[int] | Array, two: Sequence[int] | Array) -> flo
 
 
 def bootstrap(statistic: Callable[[Array], float], clusters: Sequence[str]) -> Interval:
-    """The statistic of all rows, and its percentile interval over redrawn clusters (always the same draws)."""
+    """The statistic of all rows, and its interval over redrawn clusters (always the same draws).
+
+    The percentiles are expanded for few clusters (Hesterberg 2015, What Teachers Should Know About the
+    Bootstrap): with twelve questions plain ones cover 90 to 92 % instead of 95 %."""
     names = np.asarray(clusters)
     groups = [np.flatnonzero(names == name) for name in sorted(set(clusters))]
     rng = np.random.default_rng(0)
@@ -104,7 +110,8 @@ def bootstrap(statistic: Callable[[Array], float], clusters: Sequence[str]) -> I
     ]
     whole = np.asarray(drawn)
     whole = whole[~np.isnan(whole)]
-    low, high = np.percentile(whole, [2.5, 97.5]) if len(whole) else (math.nan, math.nan)
+    tail = 100 * norm.cdf(-math.sqrt(k / (k - 1)) * student_t.ppf(0.975, k - 1)) if (k := len(groups)) > 1 else 2.5
+    low, high = np.percentile(whole, [tail, 100 - tail]) if len(whole) else (math.nan, math.nan)
     return Interval(statistic(np.arange(len(names))), float(low), float(high), len(names))
 
 

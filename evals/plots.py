@@ -16,7 +16,7 @@ STRONGEST = 0.75
 """Opacity of the fullest cell: text on it stays readable in light and dark."""
 SHAPES = ("M-4,-4L4,4M4,-4L-4,4", "M0,-5L5,4H-5Z", "M-4,-4H4V4H-4Z", "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", "M0,-7V7")
 """Marks of rivals, told apart by shape: cross, triangle, square, diamond, stroke; in their order of appearance."""
-CHARACTER = 6.4
+CHARACTER = 7.0
 """Mean width of a character at the plots' size of text."""
 
 
@@ -83,7 +83,7 @@ def interval_dots(lines: Sequence[Line], told: str, least: tuple[float, float] =
     """One row a figure: a dot on its interval, rivals as hollow marks below. `least` is what the scale must hold."""
     rivals = list(dict.fromkeys(name for line in lines for name in line.rivals))
     ticks = _ticks([x for line in lines for x in (line.value, line.low, line.high, *line.rivals.values())], least)
-    left, right, each = 12.0, WIDTH - 12.0, 52 if rivals else 40
+    left, right, each = 12.0, WIDTH - 12.0, 62 if rivals else 42
 
     def place(value: float) -> float:
         return left + (value - ticks[0]) / (ticks[-1] - ticks[0]) * (right - left)
@@ -97,10 +97,14 @@ def interval_dots(lines: Sequence[Line], told: str, least: tuple[float, float] =
         parts.append(_text(place(tick), bottom + 15, f"{tick:g}".replace("-", "−"), "middle faint"))
     for at, line in enumerate(lines):
         y = top + at * each
-        parts += [_text(left, y + 14, line.name, "halo"), _text(right, y + 14, number(line.value), "end strong halo")]
-        parts.append(_interval(line, y + 27, place))
+        parts += [f'<path class="grid" d="M{left},{y}H{right}"/>'] if at else []
         parts += [
-            _mark(rivals.index(name), place(value), y + 42)
+            _text(left + 5, y + 18, line.name, "halo"),
+            _text(right, y + 18, number(line.value), "end strong halo"),
+        ]
+        parts.append(_interval(line, y + 31, place))
+        parts += [
+            _mark(rivals.index(name), place(value), y + 49)
             for name, value in line.rivals.items()
             if not math.isnan(value)
         ]
@@ -155,7 +159,7 @@ def calibration_plot(name: str, points: Sequence[tuple[float, float]], area: flo
     left, top, side = 22.0, 22.0, 104.0
     placed = [(left + side * x, top + side * (1 - y)) for x, y in points]
     parts = [
-        _text(left, 12, name, "strong"),
+        _text(0, 12, name),
         f'<path class="grid" d="M{left},{top}V{top + side}H{left + side}"/>',
         f'<path class="diagonal" d="M{left},{top + side}L{left + side},{top}"/>',
         f'<path class="curve" d="M{"L".join(f"{x:.1f},{y:.1f}" for x, y in placed)}"/>' if len(placed) > 1 else "",

@@ -114,7 +114,8 @@ def as_junit(told: Contents) -> str:
         elif goal["state"] == "inconclusive":
             ET.SubElement(case, "skipped", message=_message(goal))
     ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    text: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return text.decode() + "\n"
 
 
 def _message(goal: Contents) -> str:
@@ -142,15 +143,15 @@ def as_html(told: Contents) -> str:
         "number": number,
         "signed": lambda value: number(value, signed=True),
         "interval": _interval,
-        "dimension": dimension,
+        "in_words": in_words,
     }
     figures = {one["name"]: one for suite in told["suites"].values() for one in suite["figures"]}
-    headlines = [figures[name] for name in HEADLINES if name in figures]
-    page = environment.get_template(PAGE)
-    return page.render(**told, headlines=headlines, plots=_plots(told, figures), levels=LEVELS, dimensions=DIMENSIONS)
+    more = {"figures": figures, "headlines": [figures[name] for name in HEADLINES if name in figures]}
+    scale = {"levels": LEVELS, "dimensions": DIMENSIONS}
+    return environment.get_template(PAGE).render(**told, **more, **scale, plots=_plots(told, figures))
 
 
-def dimension(name: str) -> str:
+def in_words(name: str) -> str:
     """As people read it."""
     return name.replace("_", " ").capitalize()
 
@@ -194,7 +195,7 @@ def _rivals(table: Contents, mean: Contents) -> str:
         return found
 
     beneath = table["baselines"]
-    lines = [_line(dimension(name), one["qwk"], beside(name)) for name, one in table["dimensions"].items()]
+    lines = [_line(in_words(name), one["qwk"], beside(name)) for name, one in table["dimensions"].items()]
     lines.append(_line("Mean", mean, beside(None)))
     return interval_dots(lines, "Quadratic weighted kappa with 95 % intervals, beside baselines", (0.0, 1.0))
 
@@ -207,7 +208,7 @@ def _confusion(name: str, counts: Sequence[Sequence[int]]) -> str:
     ]
     words = "; ".join(f"label {level}: {', '.join(map(str, row))}" for level, row in zip(LEVELS, counts, strict=True))
     names = [str(level) for level in LEVELS]
-    return heat_map(names, names, cells, f"{dimension(name)}: labels against scores 1 to 4: {words}")
+    return heat_map(names, names, cells, f"{in_words(name)}: labels against scores 1 to 4: {words}")
 
 
 def _leakage(matrix: Sequence[Contents]) -> str:
@@ -220,7 +221,7 @@ def _leakage(matrix: Sequence[Contents]) -> str:
         for row in matrix
     ]
     told = "Mean movement in points by kind of edit and dimension; the table below has the same numbers"
-    return heat_map([row["kind"] for row in matrix], [dimension(name) for name in DIMENSIONS], cells, told)
+    return heat_map([row["kind"] for row in matrix], [in_words(name) for name in DIMENSIONS], cells, told)
 
 
 def _mark(cell: Contents, n: int) -> str:

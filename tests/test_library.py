@@ -4,16 +4,18 @@ import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from simulator.errors import ContentError
 from simulator.interview import Question
-from simulator.library import DEPTHS, GENERAL, PROVENANCES, Library, load_library
-from simulator.rubric import DIMENSIONS
-from simulator.settings import ROOT
+from simulator.library import DEPTHS, GENERAL, PROVENANCES, Library, load_library, read_rubric
+from simulator.rubric import ANY_MODEL, DIMENSIONS, Calibration, DimensionRule, ScoreRule
+from simulator.settings import CHECKWISE, ROOT, STRUCTURED
 
 COMPANIES = {"amazon", "google", "meta", "uber", "stripe", "airbnb"}
 LENS = "".join(f"  {name}: {{weight: 1.0, provenance: own judgement}}\n" for name in DIMENSIONS)
@@ -121,6 +123,17 @@ caps:
 - dimension: data_use
 - ask: Is there a before and an after?
 
+## anchor.choice
+- name: A choice
+- dimension: prioritization
+- ask: Is one thing put first?
+
+## anchor.handed_on
+- name: Handed on
+- dimension: ownership
+- lowers: yes
+- ask: Did someone else decide?
+
 ## flag.diffuse
 - name: We
 - ask: Is it all "we"?
@@ -156,6 +169,7 @@ def test_a_company_a_question_and_a_probe_are_files_and_nothing_else(tmp_path: P
     assert (acme.name, acme.bar, acme.questions, acme.minutes) == ("Acme", 3.1, 2, 45)
     assert [(one.name, one.minutes, one.provenance) for one in acme.segments] == [("deep dive", 40, "several guides")]
     assert acme.lens == dict.fromkeys(DIMENSIONS, 1.0)
+    assert acme.lens_provenance == dict.fromkeys(DIMENSIONS, "own judgement")
     assert (acme.probe_weights, acme.principles) == ({"action.risk": 1.5}, ("Ship Small",))
     persona = library.personas["acme"]
     assert persona.next_lines == ("Let's move on.", "Another topic, then.")
@@ -203,18 +217,144 @@ def test_the_digest_follows_the_passages(tmp_path: Path) -> None:
 
 def test_a_rubric_file_gives_its_checks_and_caps(tmp_path: Path) -> None:
     rubric = load_library(content(tmp_path)).rubrics["rubrics/story"]
-    assert [check.id for check in rubric.checks] == ["action.risk", "result.baseline", "flag.diffuse"]
+    criteria, anchors = ["action.risk", "result.baseline"], ["anchor.choice", "anchor.handed_on"]
+    assert [check.id for check in rubric.checks] == [*criteria, *anchors, "flag.diffuse"]
+    assert [check.id for check in rubric.checks if check.is_criterion] == criteria
+    assert [check.id for check in rubric.checks if check.is_anchor] == anchors
+    assert [check.id for check in rubric.checks if check.lowers] == ["anchor.handed_on", "flag.diffuse"]
     assert (rubric.check("action.risk").value, rubric.check("action.risk").near) == (1.2, ("result.baseline",))
     cap = rubric.caps[0]
     assert (cap.flag, cap.dimension, cap.highest, cap.unless) == ("flag.diffuse", "ownership", 2, ("action.risk",))
 
 
-@pytest.mark.parametrize("change", [("Is a risk named?", "Is one risk named?"), ("highest: 2", "highest: 1")])
-def test_another_wording_or_cap_is_another_version_of_the_rubric(tmp_path: Path, change: tuple[str, str]) -> None:
-    before = load_library(content(tmp_path)).rubrics["rubrics/story"].digest
-    changed = SMALL["prompts/rubrics/story.md"].replace(*change)
-    after = load_library(content(tmp_path, prompts__rubrics__story=changed)).rubrics["rubrics/story"].digest
-    assert before != after
+GRADED = {
+    "another wording": ("Is a risk named?", "Is one risk named?"),
+    "another cap": ("highest: 2", "highest: 1"),
+    "put the other way round": ("- near: result.baseline", "- reverse: yes"),
+    "an example": ("- near: result.baseline", "- like: We had a gate."),
+    "cue words": ("- near: result.baseline", "- cue: gate"),
+    "of the whole": ("- near: result.baseline", "- whole: yes"),
+    "another dimension": ("dimension: data_use", "dimension: communication"),
+    "no longer lowering": ("- lowers: yes\n", ""),
+}
+FOR_THE_READER = {"a value": ("value: 1.2", "value: 1.3"), "a name": ("name: A risk", "name: Risk")}
+
+
+@pytest.mark.parametrize(("changes", "same"), [(GRADED, False), (FOR_THE_READER, True)])
+def test_what_can_change_a_grade_makes_another_version_of_the_rubric_and_words_for_the_reader_do_not(
+    changes: dict[str, tuple[str, str]], same: bool, tmp_path: Path
+) -> None:
+    before = SMALL["prompts/rubrics/story.md"]
+    digest = load_library(content(tmp_path)).rubrics["rubrics/story"].digest
+    for case, change in changes.items():
+        assert change[0] in before, case
+        (tmp_path / "other.md").write_text(before.replace(*change))
+        assert (read_rubric(tmp_path / "other.md").digest == digest) is same, case
+
+
+def test_a_rubric_of_any_folder_is_read_and_its_faults_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.md"
+    path.write_text(SMALL["prompts/rubrics/story.md"])
+    assert read_rubric(path) == load_library(content(tmp_path / "whole")).rubrics["rubrics/story"]
+    path.write_text(SMALL["prompts/rubrics/story.md"].replace("data_use", "data").replace("- name: We\n", ""))
+    with pytest.raises(ContentError) as told:
+        read_rubric(path)
+    assert "result.baseline: dimension 'data'" in str(told.value)
+    assert "flag.diffuse needs `- name:`" in str(told.value)
+    for text in ("## action.risk\n", "---\nbar: 3\n---\n"):
+        path.write_text(text)
+        with pytest.raises(ContentError, match=r"mine\.md"):
+            read_rubric(path)
+    with pytest.raises(ContentError, match=r"gone\.md"):
+        read_rubric(tmp_path / "gone.md")
+
+
+# Score rules
+
+
+def rule(name: str, **changed: object) -> ScoreRule:
+    """A rule that can be told by its name."""
+    dimensions = dict.fromkeys(DIMENSIONS, DimensionRule(1.0, {"action.risk": 1.0}, (1.5, 2.5, 3.5), 0.5))
+    plain = ScoreRule("fake", "", {}, dimensions, name, CHECKWISE, "marks@1")
+    return replace(plain, **changed)  # type: ignore[arg-type]  # fields by name
+
+
+def ruled(folder: Path, *rules: ScoreRule) -> str:
+    """What the rule says of itself that a library with these ones takes for the model `fake`, asked check by
+    check, with the sightings `marks@1`. An empty digest stands for the rubric's own."""
+    library = load_library(content(folder))
+    rubric = library.rubrics["rubrics/story"]
+    for number, one in enumerate(rules):
+        kept = replace(one, rubric=one.rubric or rubric.digest)
+        path = folder / "prompts" / "rubrics" / f"story.{number}.json"
+        path.write_bytes(TypeAdapter(ScoreRule).dump_json(kept))
+    found = load_library(folder).rule_for(rubric, "fake", CHECKWISE, "marks@1")
+    return f"{found.model}: {found.fitted_on}"
+
+
+ANY = rule("of labels", model=ANY_MODEL, method="", sightings="")
+
+
+def test_the_rule_of_the_model_the_method_and_the_sightings_is_taken(tmp_path: Path) -> None:
+    others = [
+        rule("another model", model="other"),
+        rule("another method", method=STRUCTURED),
+        rule("other sightings", sightings="examples@x"),
+        rule("an old version", rubric="old"),
+    ]
+    assert ruled(tmp_path, ANY, *others, rule("own")) == "fake: own"
+
+
+def test_a_rule_for_another_version_of_the_rubric_is_taken_before_that_of_no_model_and_says_so(
+    tmp_path: Path,
+) -> None:
+    told = ruled(tmp_path, ANY, rule("an old version", rubric="old"))
+    assert told == "fake: an old version, for another version of the rubric"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        rule("another model", model="other"),
+        rule("another method", method=STRUCTURED),
+        rule("other sightings", sightings="examples@x"),
+        rule("of more checks", calibrations={"action.gone": Calibration()}),
+    ],
+    ids=lambda one: one.fitted_on,
+)
+def test_a_rule_for_anything_else_is_never_taken_but_that_of_no_model_or_equal_weights(
+    other: ScoreRule, tmp_path: Path
+) -> None:
+    assert ruled(tmp_path / "a", other, ANY) == "any: of labels"
+    assert ruled(tmp_path / "b", other) == "any: equal weights, not fitted"
+
+
+def test_a_rule_of_no_model_for_another_version_of_the_rubric_says_so_too(tmp_path: Path) -> None:
+    assert ruled(tmp_path, replace(ANY, rubric="old")) == "any: of labels, for another version of the rubric"
+
+
+def test_a_rule_survives_its_file(tmp_path: Path) -> None:
+    kept = rule("own", calibrations={"action.risk": Calibration(0.0, 1.0, 0.5, 2.0, 3.0)}, errors=(0.1,) * 10)
+    folder = content(tmp_path)
+    (folder / "prompts/rubrics/story.fake.json").write_bytes(TypeAdapter(ScoreRule).dump_json(kept))
+    assert load_library(folder).rules == (kept,)
+
+
+def test_every_shipped_rule_is_for_the_shipped_rubric() -> None:
+    library = shipped()
+    rubric = library.rubrics["rubrics/story"]
+    lowering = {check.id for check in rubric.checks if check.lowers}
+    for one in library.rules:
+        assert one.rubric == rubric.digest, one.fitted_on
+        assert set(one.dimensions) == set(DIMENSIONS)
+        for dimension in one.dimensions.values():
+            assert all(
+                (weight <= 0) if check in lowering else (weight >= 0) for check, weight in dimension.weights.items()
+            )
+            assert list(dimension.cuts) == sorted(dimension.cuts)
+        assert len(one.errors) == (0 if one.model == ANY_MODEL else 10)
+        assert list(one.errors) == sorted(one.errors)
+        assert all(min(c.slope, c.peak, c.mean) >= 0 for c in one.calibrations.values())
 
 
 # Faults
@@ -231,9 +371,11 @@ def test_all_faults_of_a_folder_are_listed_at_once(tmp_path: Path) -> None:
         knowledge__guide__kindless="---\nkind: gide\n---\n## lost\nText.\n",
         knowledge__questions__more="---\nkind: question\nquestion_kind: story\n---\n## heavy\n- weight: heavy\n\n"
         "Tell me.\n\n## wordless\n- invites: action.gone\n",
-        knowledge__companies__beta="---\nkind: company\ncompany: beta\nlens: {ownership: {weight: 1.0}}\n"
+        knowledge__companies__beta="---\nkind: company\ncompany: beta\n"
+        "lens: {ownership: {weight: 1.0, provenance: own judgement}}\n"
         "probe_weights: {action.nil: 2}\n---\n",
         knowledge__companies__gamma="---\nkind: company\ncompany: gamma\nround: {minutes: long}\n---\n",
+        knowledge__companies__theta="---\nkind: company\ncompany: theta\nlens: {ownership: {weight: 1.0}}\n---\n",
         prompts__personas__delta="---\ncompany: delta\ninterviewer: Al\n---\n## manner\nQuiet.\n",
         prompts__rubrics__story=rubric.replace("dimension: data_use", "dimension: data")
         .replace("flag: flag.diffuse", "flag: flag.difuse")
@@ -263,6 +405,7 @@ def test_all_faults_of_a_folder_are_listed_at_once(tmp_path: Path) -> None:
         "beta has no persona",
         "companies/gamma.md: ",
         "'long'",
+        "companies/theta.md: 'provenance' is missing",
         "personas/delta.md: company 'delta'",
         "personas/delta.md: there is nothing under `## greeting`",
         "personas/delta.md: there is nothing under `## listens`",
@@ -316,6 +459,8 @@ def test_the_shipped_library_knows_six_companies_each_with_a_round_and_an_interv
         assert set(company.lens) == set(DIMENSIONS)
         assert company.segments and sum(one.minutes for one in company.segments) <= company.minutes
         assert {one.provenance for one in company.segments} <= set(PROVENANCES)
+        assert set(company.lens_provenance) == set(DIMENSIONS)
+        assert set(company.lens_provenance.values()) <= set(PROVENANCES)
         assert 1 <= company.questions <= len(library.questions_for(company.id))
         assert company.principles
     assert len({persona.interviewer for persona in library.personas.values()}) == 6
@@ -430,12 +575,14 @@ LAYERS = [
     "transcript",
     "evidence",
     "library",
+    "lint",
     "embeddings",
     "local_model",
     "models",
     "index",
     "records",
     "guides",
+    "methods",
     "grader",
     "interviewer",
     "scorecard",

@@ -15,7 +15,6 @@ from simulator.rubric import (
     DIMENSIONS,
     UNMEASURED,
     Calibration,
-    Check,
     DimensionRule,
     Evidence,
     Finding,
@@ -358,7 +357,7 @@ def test_overall_is_the_mean_of_five_and_the_band_the_middle_eight_of_ten_errors
 
 def test_without_measured_errors_the_band_is_wide_and_nobody_says_how_firm_it_is() -> None:
     grade = _grade(2.4)
-    assert grade.band == (2.4 - UNMEASURED, 2.4 + UNMEASURED)
+    assert grade.band == (pytest.approx(2.4 - UNMEASURED), pytest.approx(2.4 + UNMEASURED))
     assert grade.firmness(3.0) is None
     assert [grade.verdict(bar) for bar in (1.6, 1.7, 3.2, 3.3)] == ["above", "borderline", "borderline", "below"]
 

@@ -17,9 +17,19 @@ OTHER = " ".join(f"word{number}" for number in range(1, 40))
 NAMES = {name: name.title() for name in DIMENSIONS}
 
 
-def check(check_id: str, dimension: str = "ownership", value: float = 1.0, near: tuple[str, ...] = ()) -> Check:
+ERRORS = (-0.3, -0.2, -0.1, -0.1, 0.0, 0.0, 0.1, 0.1, 0.2, 0.3)
+
+
+def check(
+    check_id: str,
+    dimension: str = "ownership",
+    value: float = 1.0,
+    near: tuple[str, ...] = (),
+    lowers: bool = False,
+) -> Check:
     name = check_id.partition(".")[2].title()
-    return Check(check_id, name, f"{name}?", dimension, f"{name} was missing.", f"Add {name}.", value, near=near)
+    texts = (f"{name} was missing.", f"Add {name}.")
+    return Check(check_id, name, f"{name}?", dimension, *texts, value, near=near, lowers=lowers)
 
 
 RUBRIC = Rubric(
@@ -31,13 +41,15 @@ RUBRIC = Rubric(
         check("do.guard", "problem_solving", 1.0, near=("do.cut",)),
         check("do.count", "data_use", 1.5),
         check("do.learn", "problem_solving", 0.5),
-        check("flag.vague", ""),
-        check("flag.diffuse", ""),
+        check("anchor.bold", "ownership"),
+        check("anchor.dull", "communication", lowers=True),
+        check("flag.vague", "", lowers=True),
+        check("flag.diffuse", "", lowers=True),
     ),
     (),
     3.0,
 )
-COMPANY = Company("acme", "Acme", 3.0, 2, 45, (), {"ownership": 2.0}, {}, ())
+COMPANY = Company("acme", "Acme", 3.0, 2, 45, (), {"ownership": 2.0}, {}, {}, ())
 INTERVIEW = Interview(
     "i1",
     "acme",
@@ -96,9 +108,13 @@ FIRST = Grade(
     findings("do.cut", cited={"do.cut": CUT}),
     rated(rating("ownership", 3, 2.8, 2.2, 3.4)),
     "",
-    {"model": "m", "rubric": "r", "prompts": "p", "rule": "any equal weights", "seconds": 1.5},
+    {"model": "m", "method": "w", "rubric": "r", "prompts": "p", "rule": "any equal weights", "seconds": 1.5},
+    ERRORS,
 )
-SECOND = Grade(findings("do.cut", "do.count"), rated(rating("ownership", 2, 2.2, 1.4, 3.0)), "", {"model": "m"})
+SECOND = Grade(
+    findings("do.cut", "do.count"), rated(rating("ownership", 2, 2.2, 1.4, 3.0)), "", {"model": "m"}, ERRORS
+)
+UNMEASURED = (replace(FIRST, errors=()), replace(SECOND, errors=()))
 
 
 def card_of(grades: Mapping[int, Grade], company: Company = COMPANY) -> Scorecard:
@@ -117,8 +133,8 @@ def test_a_dimension_is_the_mean_of_its_answers_and_its_band_narrows_with_their_
     # the rest: 4 and 4; centre 3.9; half sqrt(2 x 0.35^2) / 2 = 0.247, and nothing is above 4
     assert (by_name["data_use"].score, by_name["data_use"].low, by_name["data_use"].high) == (4.0, 3.7, 4.0)
     assert [one.score for one in by_name["ownership"].ratings] == [3, 2]
-    # overall: (2.5 + 4 x 4) / 5; (2.0 + 4 x 3.7) / 5; (3.0 + 4 x 4) / 5
-    assert (card.overall, card.low, card.high) == (3.7, 3.4, 3.8)
+    # overall: (3 + 2 + 8 x 4) / 10; the errors of two answers, -0.2 and 0.2, shrink to 0.14
+    assert (card.overall, card.low, card.high) == (3.7, 3.6, 3.8)
     # Acme counts ownership twice: (6 + 16) / 6 = 3.7 and (4 + 16) / 6 = 3.3
     assert card.lens == 3.5
 
@@ -128,12 +144,60 @@ def test_one_answer_keeps_its_own_band() -> None:
     ownership = card.dimensions[0]
     assert (ownership.score, ownership.low, ownership.high) == (3.0, 2.2, 3.4)
 
+    assert (card.overall, card.low, card.high) == (3.8, 3.6, 4.0)
+
 
 @pytest.mark.parametrize(
-    ("bar", "verdict"), [(3.4, "above"), (3.5, "borderline"), (3.8, "borderline"), (3.9, "below"), (2.0, "above")]
+    ("bar", "verdict", "firmness"),
+    [
+        (3.6, "above", 8),  # 3.7 and the error is 3.6 or more: all but -0.21 and -0.14
+        (3.7, "borderline", 6),
+        (3.8, "borderline", 2),  # 0.14 and 0.21
+        (3.9, "below", 1),
+        (2.0, "above", 10),
+    ],
 )
-def test_a_band_that_crosses_the_bar_is_borderline(bar: float, verdict: str) -> None:
-    assert card_of({0: FIRST, 1: SECOND}, replace(COMPANY, bar=bar)).verdict == verdict
+def test_a_band_that_crosses_the_bar_is_borderline_and_firmness_says_how_often_it_is_reached(
+    bar: float, verdict: str, firmness: int
+) -> None:
+    card = card_of({0: FIRST, 1: SECOND}, replace(COMPANY, bar=bar))
+    assert (card.verdict, card.firmness) == (verdict, firmness)
+
+
+@pytest.mark.parametrize("grades", [UNMEASURED, (FIRST, UNMEASURED[1])], ids=["none", "of one answer only"])
+def test_without_measured_errors_the_band_is_wide_and_there_is_no_firmness(grades: tuple[Grade, Grade]) -> None:
+    card = card_of(dict(enumerate(grades)))
+    assert (card.overall, card.low, card.high, card.firmness) == (3.7, 2.9, 4.0, None)
+    assert "of 10" not in as_markdown(card, INTERVIEW, COMPANY, NAMES)
+
+
+def test_a_lasting_error_does_not_shrink_with_the_number_of_answers() -> None:
+    off = tuple(round(error - 0.5, 1) for error in ERRORS)  # the scores are half a point too high
+    card = card_of({0: replace(FIRST, errors=off), 1: replace(SECOND, errors=off)})
+    # the middle of the errors, -0.5, stays; about it -0.2 and 0.2 shrink to 0.14: -0.64 and, as a band, 0
+    assert (card.overall, card.low, card.high) == (3.7, 3.1, 3.7)
+
+
+def thirds(card: Company) -> Scorecard:
+    """Three answers: four dimensions with 2, 2 and 3, the last with 2, 2 and 2."""
+    everything = findings(*(one.id for one in RUBRIC.checks if not one.lowers))
+    grades = {}
+    for number in range(3):
+        points = [3 if number == 2 and name != DIMENSIONS[-1] else 2 for name in DIMENSIONS]
+        ratings = {name: rating(name, one, one, 1, 4) for name, one in zip(DIMENSIONS, points, strict=True)}
+        grades[number] = Grade(everything, ratings)
+    return card_of(grades, card)
+
+
+def test_the_overall_score_is_of_the_scores_themselves_and_not_of_rounded_ones() -> None:
+    card = thirds(COMPANY)
+    assert [one.score for one in card.dimensions] == [2.3, 2.3, 2.3, 2.3, 2.0]
+    assert card.overall == 2.3  # 34 / 15 = 2.27; of the rounded it were 11.2 / 5 = 2.24
+
+
+def test_a_lens_that_weighs_all_alike_shows_the_overall_score() -> None:
+    card = thirds(replace(COMPANY, lens={}))
+    assert card.lens == card.overall
 
 
 # --- shown, asked for, never asked -----------------------------------------------------------------------
@@ -161,10 +225,18 @@ def test_a_check_that_is_met_is_shown_with_its_words_and_the_points_that_it_earn
 
 
 def test_flags_are_listed_apart_and_are_no_gaps() -> None:
-    grade = replace(FIRST, findings=findings("do.cut", "flag.diffuse"))
+    grade = replace(FIRST, findings=findings("do.cut", "flag.diffuse", "anchor.dull"))
     card = card_of({0: grade, 1: SECOND})
-    assert [(one.check, one.exchange) for one in card.flags] == [("flag.diffuse", 0)]
+    assert [(one.check, one.exchange) for one in card.flags] == [("anchor.dull", 0), ("flag.diffuse", 0)]
     assert not any(one.check.startswith("flag.") for one in card.missing)
+
+
+def test_an_anchor_is_shown_where_it_is_met_and_never_a_gap() -> None:
+    bold = evidence("She moved the date.")
+    grade = replace(FIRST, findings=findings("anchor.bold", cited={"anchor.bold": bold}))
+    card = card_of({0: grade, 1: SECOND})
+    assert [(one.check, one.evidence) for one in card.shown if one.exchange == 0] == [("anchor.bold", (bold,))]
+    assert not any(one.check.startswith("anchor.") for one in (*card.missing, *card.improvements))
 
 
 # --- improvements ----------------------------------------------------------------------------------------
@@ -218,6 +290,7 @@ TOO_SHORT = Grade(findings(), {}, "only 2 words were said", {"model": "m"})
 def test_no_score_shows_no_number_no_gap_and_no_advice_but_the_reason(grade: Grade) -> None:
     card = card_of({0: grade})
     assert (card.overall, card.low, card.high, card.lens, card.verdict) == (None, None, None, None, "no score")
+    assert card.firmness is None
     assert (card.dimensions, card.shown, card.missing, card.flags, card.improvements) == ((), (), (), (), ())
     assert card.reasons == (f"Question 1: {grade.reason}",)
     text = as_markdown(card, INTERVIEW, COMPANY, NAMES)
@@ -247,7 +320,8 @@ def test_a_score_from_some_of_the_answers_names_those_that_it_leaves_out() -> No
 
 def test_the_markdown_tells_the_whole_card() -> None:
     text = as_markdown(card_of({0: FIRST, 1: SECOND}), INTERVIEW, COMPANY, NAMES)
-    assert "**Overall 3.7** (band 3.4–3.8), bar 3.0: above. With Acme's weights: 3.5." in text
+    told = "**Overall 3.7** (band 3.6–3.8), bar 3.0: above (reaches the bar in 10 of 10). With Acme's weights: 3.5."
+    assert told in text
     assert "| Ownership | 2.5 | 2.0–3.0 |" in text
     assert "1. **Warn** (question 1). Warn was missing. Add Warn." in text
     assert f"> {REPLY}" in text
@@ -256,7 +330,7 @@ def test_the_markdown_tells_the_whole_card() -> None:
     assert asked < text.index("- **Learn** (question 1)") < never < text.index("- Learn (question 2)")
     assert f"**You:** {OPENING}" in text
     assert "**Interviewer:** Whom did you warn?" in text
-    assert "Made by m, rubric r, prompts p, rule any equal weights." in text
+    assert "Made by m, method w, rubric r, prompts p, rule any equal weights." in text
     assert "Not graded" not in text
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.interview import Role, Turn
-from simulator.transcript import LONGEST_SENTENCE_WORDS, as_prompt, sentences
+from simulator.transcript import LONGEST_SENTENCE_WORDS, SHORTEST_QUOTE, as_prompt, quoted, sentences
 
 FRAGMENTS = [
     "I", "cut", "the", "export", "and", "but", "because", "Then", "we", "e.g.", "i.e.", "vs.", "approx.", "Dr.",
@@ -166,3 +166,75 @@ def test_a_chat_token_is_broken_up_and_stays_readable(token: str) -> None:
 
 def test_the_same_exchange_always_gives_the_same_prompt() -> None:
     assert assert_fenced("One. Two.", "Three.") == assert_fenced("One. Two.", "Three.")
+
+
+# Quotes
+
+SPOKEN = said(
+    "We were late. I’d cut the “new” report – nobody paid for it …",
+    "Failed  refunds\nfell from 6\u00a0% to 0.8 %. The ﬁx held; Straße 7 was first.",
+)
+QUOTES = {
+    "as it stands": ("I’d cut the “new” report", 0),
+    "another case": ("WE WERE LATE", 0),
+    "typewriter marks": ('I\'d cut the "new" report - nobody', 0),
+    "its own quotation marks": ("“We were late.”", 0),
+    "an ellipsis": ("…nobody paid for it...", 0),
+    "a long dash": ("report — nobody", 0),
+    "spaces folded": ("Failed refunds fell from 6 % to", 2),
+    "spaces spread": ("failed\n\n refunds  fell", 2),
+    "a ligature spelled out": ("The fix held", 2),
+    "a letter that grows": ("STRASSE 7 was", 2),
+    "a part of a word": ("iled refun", 2),
+}
+
+
+@pytest.mark.parametrize("case", QUOTES)
+def test_a_quote_is_found_whatever_its_case_spaces_and_typography(case: str) -> None:
+    quote, turn = QUOTES[case]
+    found = quoted(SPOKEN, quote)
+    assert found is not None and found.turn == turn
+    assert SPOKEN[turn].text[found.start : found.end] == found.text
+    letters = [re.sub(r"\W", "", one.casefold()).replace("ﬁ", "fi") for one in (found.text, quote)]
+    assert letters[0] == letters[1]
+
+
+NO_QUOTES = {
+    "other words": "We were early.",
+    "one letter off": "We were lane.",
+    "a word left out": "I’d cut the report",
+    "what the interviewer said": "And what did that cost?",
+    "over two turns": "nobody paid for it Failed refunds",
+    "another figure": "fell from 8 % to",
+    "nothing": "",
+    "blanks": " \n ",
+    "marks alone": "“…………………”",
+    "fewer letters than point anywhere": "were la",
+}
+
+
+@pytest.mark.parametrize("case", NO_QUOTES)
+def test_what_the_candidate_did_not_say_is_no_quote(case: str) -> None:
+    assert quoted(SPOKEN, NO_QUOTES[case]) is None
+
+
+def test_of_words_said_twice_the_first_place_is_meant() -> None:
+    found = quoted(said("I cut the report. I cut the report."), "cut the report")
+    assert found is not None and (found.turn, found.start) == (0, 2)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=3), st.data())
+@settings(max_examples=200, deadline=None, database=None)
+def test_every_stretch_of_the_candidate_s_text_is_found_and_what_is_found_is_verbatim(
+    texts: list[str], data: st.DataObject
+) -> None:
+    turns = said(*texts)
+    text = data.draw(st.sampled_from(texts))
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    found = quoted(turns, text[start:end])
+    if found is not None:
+        assert turns[found.turn].role is Role.CANDIDATE
+        assert turns[found.turn].text[found.start : found.end] == found.text != ""
+    elif len(re.sub(r"\W", "", text[start:end])) > SHORTEST_QUOTE:
+        pytest.fail(f"not found: {text[start:end]!r}")
