@@ -1,13 +1,14 @@
 # Everything lives in .venv and in the user's cache; nothing else on the machine is touched (but see `browser`).
 PYTHON ?= python3
 PORT ?= 8501
+SPLIT ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 # Compiled imports make every start seconds faster; some systems switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test bench lint fit browser clean
+.PHONY: run setup test bench lint fit evals replay browser clean
 
 run: setup  ## Set up what is missing, then serve the page.
 	@echo "Open http://127.0.0.1:$(PORT)"
@@ -44,8 +45,16 @@ lint: $(VENV)/.installed-dev
 bench: setup $(VENV)/.installed-dev browser  ## Ratios and memory, measured in one run.
 	@$(BIN)/python -m evals.bench
 
-fit: setup $(VENV)/.installed-dev  ## Fit the score rule of the embedded model anew (about an hour).
-	@$(BIN)/python -m evals.fit
+fit: setup $(VENV)/.installed-dev  ## Fit sentence model and score rule anew, asking the model what is not recorded.
+	@$(BIN)/python -m evals fit
+
+evals: setup $(VENV)/.installed-dev  ## All suites with the model on SPLIT (default dev), report and gate; about an hour.
+	@$(BIN)/python -m evals run --split $(SPLIT) --out $(SPLIT)
+	@$(BIN)/python -m evals report $(SPLIT)
+	@$(BIN)/python -m evals gate $(SPLIT)
+
+replay: setup $(VENV)/.installed-dev  ## What is recorded of SPLIT, without the model, in seconds.
+	@$(BIN)/python -m evals replay --suite agreement --suite gaming --split $(SPLIT)
 
 clean:  ## Remove the virtual environment; the model and your interviews stay.
 	rm -rf $(VENV) *.egg-info

@@ -1,5 +1,6 @@
 """`python -m evals`: run, compare, report, gate, record, replay, fit."""
 
+import json
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from rich.table import Table
 from evals import cases, fit
 from evals.compare import compare_runs
 from evals.gate import GOALS, judged, load_goals
-from evals.journal import MissingRecordingError
+from evals.journal import MissingRecordingError, recording_of
 from evals.report import write_report
 from evals.runs import FOLDER, Figure, Run, begin, with_progress
 from evals.suites import SUITES
@@ -173,7 +174,7 @@ def _fit(bench: Workbench, stem: str) -> None:
         with suppress(MissingRecordingError):  # the rest of the rule does without the model's word on it
             odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED)
     gold = fit.gold_of(answers, marks, bench.rubric)
-    rule = fit.fit_rule(
+    rule, offsets = fit.fit_rule(
         answers,
         gold,
         odds,
@@ -183,6 +184,7 @@ def _fit(bench: Workbench, stem: str) -> None:
         method=bench.method,
         version=locator.version,
     )
+    recording_of(bench.journal.name).with_suffix(".offsets.json").write_text(json.dumps(offsets) + "\n", "utf-8")
     _write_rule(rule, folder / f"{stem}.{bench.journal.name}.json")
     _write_rule(fit.fit_any(answers, gold, bench.rubric), folder / f"{stem}.any.json")
 

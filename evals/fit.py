@@ -36,6 +36,7 @@ from simulator.rubric import (
     ScoreRule,
     Sighting,
     State,
+    equal_rule,
     rate,
 )
 from simulator.transcript import sentences
@@ -120,7 +121,7 @@ def _stored(values: Matrix) -> Matrix:
 
 def sightings_of(answers: Sequence[Answer], rubric: Rubric, locator: Locator) -> dict[str, Mapping[str, Sighting]]:
     """What code sees in these answers."""
-    found = {}
+    found: dict[str, Mapping[str, Sighting]] = {}
     for answer in answers:
         told = sentences(answer.exchange.turns)
         found[answer.id] = {check.id: locator.locate(check, told) for check in rubric.checks}
@@ -145,7 +146,7 @@ def odds_of(
 ) -> dict[str, Mapping[str, float]]:
     """The model's log-odds on the checks that it is asked."""
     checks = [check for check in rubric.checks if check.id in asked]
-    found = {}
+    found: dict[str, Mapping[str, float]] = {}
     for answer in answers:
         verdicts = method.verdicts(read(prompts, answer.exchange), checks, Lane.BACKGROUND, fresh=True)
         found[answer.id] = {check.id: verdict.log_odds or 0.0 for check, verdict in verdicts}
@@ -214,9 +215,10 @@ def fit_rule(
     model: str,
     method: str,
     version: str,
-) -> ScoreRule:
+) -> tuple[ScoreRule, dict[str, float]]:
     """The whole rule from signals whose sightings come from left-out questions. Of answers without a recording
-    the weights are learned from what code sees alone."""
+    the weights are learned from what code sees alone. Beside it the simplest rival's numbers: what equal weights
+    would have to add to each dimension to be right on average."""
     asked = np.array([one.id in odds for one in answers])
     names = [check.id for check in rubric.checks]
     folds = list(_folds([one.question for one in answers]))
@@ -239,7 +241,8 @@ def fit_rule(
     dimensions, raw = fit_dimensions(answers, chances, rubric)
     told = f"{len(answers)} train answers, {int(asked.sum())} of them with the model's word"
     rule = ScoreRule(model, rubric.digest, calibrations, dimensions, told, method, version)
-    return replace(rule, errors=_errors(answers, chances, raw, rubric, rule))
+    rule = replace(rule, errors=_errors(answers, chances, raw, rubric, rule))
+    return rule, _offsets(answers, chances, rubric)
 
 
 def fit_any(answers: Sequence[Answer], gold: Matrix, rubric: Rubric) -> ScoreRule:
@@ -294,6 +297,16 @@ def _best_cuts(raw: Matrix, gold: Matrix) -> tuple[float, float, float]:
     reached = np.array([qwk(gold, 1 + np.digitize(raw, cuts)) for cuts in grid])
     best = np.mean([grid[i] for i in np.flatnonzero(reached >= reached.max() - 0.002)], axis=0)
     return tuple(round(float(cut), 3) for cut in best)  # type: ignore[return-value]  # three of them
+
+
+def _offsets(answers: Sequence[Answer], chances: Matrix, rubric: Rubric) -> dict[str, float]:
+    names, equal = [check.id for check in rubric.checks], equal_rule(rubric).dimensions
+    found = {}
+    for name in DIMENSIONS:
+        weights = np.array([equal[name].weights.get(check, 0.0) for check in names])
+        gold = np.array([one.scores[name] for one in answers])
+        found[name] = round(float((gold - equal[name].base - chances @ weights).mean()), 3)
+    return found
 
 
 def _state(rule: ScoreRule, check: str, chance: float) -> State:

@@ -1,17 +1,22 @@
 """Do the scores agree with the labels, and better than what looks at no meaning?"""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from evals.baselines import blind_scores
 from evals.cases import Answer, answers
+from evals.journal import recording_of
 from evals.metrics import Array, bootstrap, qwk, share
 from evals.runs import Figure, Result, overall_of, score_of, told
 from evals.workbench import Workbench
-from simulator.rubric import DIMENSIONS
+from simulator.rubric import DIMENSIONS, equal_rule, rate
 
 BAR = 3.0
+RIVALS = ("equal weights", "equal weights and offset")
 
 
 class AgreementSuite:
@@ -23,7 +28,16 @@ class AgreementSuite:
         return answers(split)
 
     def result(self, bench: Workbench, case: Answer) -> Result:
-        return told(bench.grader().grade(case.exchange))
+        grader = bench.grader()
+        grade = grader.grade(case.exchange)
+        equal = replace(equal_rule(bench.rubric), calibrations=grader.rule.calibrations)
+        sums = rate(bench.rubric, equal, grade.findings) if grade.ratings else {}
+        offsets = _offsets(bench.journal.name)
+        rivals = {
+            "equal weights": {name: round(one.raw, 3) for name, one in sums.items()},
+            "equal weights and offset": {name: round(one.raw + offsets[name], 3) for name, one in sums.items()},
+        }
+        return told(grade) | {"rivals": rivals}
 
     def figures(self, split: str, results: Mapping[str, Result]) -> list[Figure]:
         answers = [one for one in self.cases(split) if one.id in results]
@@ -40,6 +54,10 @@ class AgreementSuite:
             lambda rows: mean_qwk(gold[rows], scores[rows]) - mean_qwk(gold[rows], words[rows]), questions
         )
         found.append(Figure("qwk.lift", lift.value, lift.low, lift.high, lift.n, "mean QWK above tf-idf ridge"))
+        for rival in RIVALS:
+            made = rival_matrix(answers, results, rival)
+            one = bootstrap(lambda rows, m=made: mean_qwk(gold[rows], m[rows]), questions)  # type: ignore[misc]
+            found.append(Figure(f"qwk.mean.{rival}", one.value, one.low, one.high, one.n, f"the same with {rival}"))
         right = decisions(answers, results)
         found.append(_share("advance.right", int(right.sum()), len(right), "advance or not, as labelled"))
         banded = [(results[one.id]["band"], one.overall) for one in answers if results[one.id]["band"]]
@@ -64,6 +82,20 @@ def gold_matrix(answers: Sequence[Answer]) -> Array:
 def score_matrix(answers: Sequence[Answer], results: Mapping[str, Result]) -> Array:
     """Scores, laid out as the labels are."""
     return np.array([[score_of(results[one.id], name) for name in DIMENSIONS] for one in answers])
+
+
+def rival_matrix(answers: Sequence[Answer], results: Mapping[str, Result], rival: str) -> Array:
+    """Scores of one of `RIVALS` over the same findings, laid out as the labels are."""
+    sums = [[results[one.id]["rivals"][rival].get(name, 1.0) for name in DIMENSIONS] for one in answers]
+    return np.clip(np.rint(np.array(sums)), 1, 4).astype(int)
+
+
+@cache
+def _offsets(model: str) -> dict[str, float]:
+    """What `fit` found that equal weights lack on train, a dimension; nothing for a model that was not fitted."""
+    path = recording_of(model).with_suffix(".offsets.json")
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: float(found.get(name, 0.0)) for name in DIMENSIONS}
 
 
 def mean_qwk(gold: Array, scores: Array) -> float:
