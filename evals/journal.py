@@ -36,7 +36,6 @@ class Journal:
         """`also` are further recordings that replies are looked up in, and never written to."""
         self.name = name
         self.asked = 0
-        self.replayed = 0
         self.seconds = 0.0
         """Time that the model took in this run."""
         self._model = model
@@ -44,6 +43,7 @@ class Journal:
         self._lines = LineFile(path, "seconds")
         self._kept = {key: reply for one in (*also, path) for key, reply in _kept(one).items()}
         self._lock = threading.Lock()
+        self._spent = threading.local()
         self._last = ""
 
     def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.BACKGROUND, *, fresh: bool = False) -> YesNo:
@@ -67,11 +67,21 @@ class Journal:
         self._keep(key, {"typed": reply.model_dump(mode="json")}, started)
         return reply
 
+    @property
+    def spent(self) -> tuple[int, float]:
+        """Replies that this thread was given so far, and the seconds that the model took for them when asked."""
+        return getattr(self._spent, "calls", 0), getattr(self._spent, "seconds", 0.0)
+
+    def _count(self, seconds: float) -> None:
+        calls, before = self.spent
+        self._spent.calls, self._spent.seconds = calls + 1, before + seconds
+
     def _found(self, key: str) -> dict[str, Any] | None:
         with self._lock:
             kept = self._kept.get(key)
-            self.replayed += kept is not None
-            return kept
+        if kept is not None:
+            self._count(float(kept["seconds"]))
+        return kept
 
     def _behind(self, messages: Sequence[Message]) -> Judge:
         if self._model is None:
@@ -83,9 +93,11 @@ class Journal:
 
     def _keep(self, key: str, reply: dict[str, Any], started: float) -> None:
         seconds = time.monotonic() - started
+        line = {"id": key, **reply, "seconds": round(seconds, 2)}
+        self._count(seconds)
         with self._lock:
-            self._lines.add({"id": key, **reply, "seconds": round(seconds, 2)})
-            self._kept[key] = reply
+            self._lines.add(line)
+            self._kept[key] = line
             self.asked += 1
             self.seconds += seconds
 

@@ -14,8 +14,17 @@ WIDTH = 420
 STEPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 STRONGEST = 0.75
 """Opacity of the fullest cell: text on it stays readable in light and dark."""
-SHAPES = ("M-4,-4L4,4M4,-4L-4,4", "M0,-5L5,4H-5Z", "M-4,-4H4V4H-4Z", "M0,-5.5L5.5,0L0,5.5L-5.5,0Z", "M0,-7V7")
-"""Marks of rivals, told apart by shape: cross, triangle, square, diamond, stroke; in their order of appearance."""
+SHAPES = (
+    "M-4,-4L4,4M4,-4L-4,4",
+    "M0,-5L5,4H-5Z",
+    "M-4,-4H4V4H-4Z",
+    "M0,-5.5L5.5,0L0,5.5L-5.5,0Z",
+    "M-5,0H5M0,-5V5",
+    "M-4.5,0A4.5,4.5 0 1 1 4.5,0A4.5,4.5 0 1 1 -4.5,0Z",
+    "M-3,-7H3M0,-7V7M-3,7H3",
+)
+"""Marks of rivals, told apart by shape, in their order of appearance: cross, triangle, square, diamond, plus, ring,
+beam."""
 CHARACTER = 7.0
 """Mean width of a character at the plots' size of text."""
 
@@ -137,16 +146,16 @@ def _ticks(values: Sequence[float], least: tuple[float, float]) -> list[float]:
 
 
 def _legend(rivals: Sequence[str]) -> list[str]:
-    """The rivals' marks with their names, three to a line."""
+    """The rivals' marks with their names, two to a line."""
     parts = []
     for at, name in enumerate(rivals):
-        x, y = 18 + 140 * (at % 3), 12 + 20 * (at // 3)
+        x, y = 20 + 200 * (at % 2), 12 + 20 * (at // 2)
         parts += [_mark(at, x, y), _text(x + 12, y + 4, name, "faint")]
     return parts
 
 
 def _legend_height(rivals: Sequence[str]) -> int:
-    return 20 * math.ceil(len(rivals) / 3) + 8 if rivals else 2
+    return 20 * math.ceil(len(rivals) / 2) + 8 if rivals else 2
 
 
 def _mark(rival: int, x: float, y: float) -> str:

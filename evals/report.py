@@ -26,6 +26,8 @@ from simulator.rubric import DIMENSIONS
 PAGE = "report.html.j2"
 HEADLINES = ("qwk.mean", "qwk.lift", "advance.right", "edits.moved", "gaming.above_limit", "probing.best")
 """Figures that stand large at the head of the page, where the run has them."""
+LABELLERS = "two labellers"
+"""The ceiling, in the plot's words."""
 Contents = dict[str, Any]
 
 
@@ -186,18 +188,17 @@ def _line(name: str, figure: Contents, rivals: Mapping[str, float] | None = None
 
 
 def _rivals(table: Contents, mean: Contents) -> str:
-    """QWK of every dimension beside the baselines and, where there is one, the ceiling."""
-
-    def beside(name: str | None) -> dict[str, float]:
-        found = {rival: one["dimensions"][name]["qwk"] if name else one["mean"] for rival, one in beneath.items()}
-        if ceiling := table["ceiling"]:
-            found["two labellers"] = ceiling["dimensions"][name]["qwk"]["value"] if name else ceiling["mean"]
-        return found
-
-    beneath = table["baselines"]
-    lines = [_line(in_words(name), one["qwk"], beside(name)) for name, one in table["dimensions"].items()]
-    lines.append(_line("Mean", mean, beside(None)))
-    return interval_dots(lines, "Quadratic weighted kappa with 95 % intervals, beside baselines", (0.0, 1.0))
+    """QWK of every dimension beside what it is held against and, where there is one, the ceiling."""
+    against, ceiling = table["against"], table["ceiling"]
+    lines = []
+    for name, one in table["dimensions"].items():
+        beside = {rival: each["dimensions"][name]["qwk"] for rival, each in against.items()}
+        beside |= {LABELLERS: ceiling["dimensions"][name]["qwk"]["value"]} if ceiling else {}
+        lines.append(_line(in_words(name), one["qwk"], beside))
+    beside = {rival: each["mean"] for rival, each in against.items()}
+    beside |= {LABELLERS: ceiling["mean"]} if ceiling else {}
+    lines.append(_line("Mean", mean, beside))
+    return interval_dots(lines, "Quadratic weighted kappa with 95 % intervals, beside what it is held against")
 
 
 def _confusion(name: str, counts: Sequence[Sequence[int]]) -> str:

@@ -14,8 +14,8 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from evals import cases
 from evals.baselines import BASELINES, blind_scores
 from evals.metrics import Array, agreement, auc, bootstrap, calibration, qwk, share
-from evals.runs import Result, overall_of
-from evals.suites.agreement import BAR, gold_matrix, mean_qwk, score_matrix
+from evals.runs import Result, overall_of, score_of
+from evals.suites.agreement import BAR, RIVALS, gold_matrix, mean_qwk, rival_matrix, score_matrix
 from evals.suites.edits import as_expected, shift
 from evals.suites.gaming import is_above, suffers
 from simulator.rubric import DIMENSIONS
@@ -30,12 +30,13 @@ def agreement_tables(answers: Sequence[cases.Answer], results: Results) -> Table
     """All that says how the scores agree with the labels, and what it is to be held against."""
     gold, scores = gold_matrix(answers), score_matrix(answers, results)
     questions = [one.question for one in answers]
-    blind = {name: blind_scores(name, answers) for name in BASELINES}
+    against = {name: blind_scores(name, answers) for name in BASELINES}
+    against |= {name: rival_matrix(answers, results, name) for name in RIVALS}
     return {
         "n": len(answers),
         "questions": len(set(questions)),
         "dimensions": _agreements(gold, scores, questions),
-        "baselines": {name: _blind(gold, told) for name, told in blind.items()},
+        "against": {name: _rival(gold, scored) for name, scored in against.items()},
         "ceiling": _ceiling([one for one in answers if one.first and one.second]),
         "decision": _decision(answers, results),
         "breakdowns": _breakdowns(answers, gold, scores),
@@ -51,8 +52,8 @@ def _agreements(gold: Array, scores: Array, questions: Sequence[str]) -> Table:
     }
 
 
-def _blind(gold: Array, told: Array) -> Table:
-    """A baseline beside the grader: points only; the lift over the best has its interval among the figures."""
+def _rival(gold: Array, told: Array) -> Table:
+    """What the grader is held against: values only; the lift and the means have intervals among the figures."""
     return {
         "mean": mean_qwk(gold, told),
         "dimensions": {
@@ -257,7 +258,7 @@ def _answer(one: cases.Answer, result: Result) -> Table:
         "labels": dict(one.scores),
         "label": one.overall,
         **{name: result[name] for name in kept},
-        "gap": sum(abs(result["scores"].get(name, 1) - label) for name, label in one.scores.items()),
+        "gap": sum(abs(score_of(result, name) - label) for name, label in one.scores.items()),
         "evidence": evidence,
         "missed": sorted(labelled - met),
         "extra": sorted(met & one.checks.keys() - labelled),

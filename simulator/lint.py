@@ -203,10 +203,11 @@ def _content(ask: str) -> dict[str, str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ations", "ation", "ings", "ing", "ies", "ed", "es", "e", "s", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
+    single = word.removesuffix("s") if len(word) > 3 and not word.endswith("ss") else word
+    for ending in ("ation", "ing", "ie", "ed", "e", "y"):
+        if single.endswith(ending) and len(single) - len(ending) >= 3:
+            return single.removesuffix(ending)
+    return single
 
 
 def _on_whole(rubric: Rubric) -> Iterator[Remark]:

@@ -1,6 +1,7 @@
 """The report of runs whose results were made up: what stands in its page, its JSON and its JUnit file."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from evals import cases, metrics, report
+from evals.baselines import BASELINES
 from evals.plots import Cell, Line, calibration_plot, heat_map, interval_dots, number
 from evals.report import write_report
 from evals.runs import Result, Run, told
+from evals.suites.agreement import RIVALS
 from simulator.errors import InputError, StorageError
 from simulator.interview import Exchange
 from simulator.rubric import DIMENSIONS, Evidence, Finding, Grade, Rating, State
@@ -45,9 +48,14 @@ def graded(exchange: Exchange, scores: Mapping[str, int], checks: Mapping[str, b
     return told(Grade(findings, ratings, errors=ERRORS))
 
 
+def with_rivals(result: Result, raw: float = 2.0) -> Result:
+    """With the sums of the rivals, as the agreement suite keeps them: the same for every dimension."""
+    return result | {"rivals": {rival: dict.fromkeys(result["scores"], raw) for rival in RIVALS}}
+
+
 def labelled(answer: cases.Answer) -> Result:
     """Graded just as it was labelled."""
-    return graded(answer.exchange, answer.scores, answer.checks)
+    return with_rivals(graded(answer.exchange, answer.scores, answer.checks))
 
 
 def run_of(folder: Path, **suites: Mapping[str, Result]) -> Run:
@@ -90,10 +98,13 @@ def pair_that(expects: str, skip: int = 0) -> cases.Pair:
     return [one for one in cases.pairs("dev") if list(one.edit.expect.values()) == [expects]][skip]
 
 
-def put_in_place(patch: pytest.MonkeyPatch, *others: cases.Answer) -> None:
-    """These answers in place of those with the same id."""
-    real, instead = cases.answers, {one.id: one for one in others}
-    patch.setattr(cases, "answers", lambda split: [instead.get(one.id, one) for one in real(split)])
+def put_in_place(patch: pytest.MonkeyPatch, folder: Path, *others: cases.Answer) -> None:
+    """A data set that has these answers in place of those with the same id."""
+    shutil.copytree(cases.FOLDER, folder / "datasets")
+    path, instead = folder / "datasets" / "answers" / "dev.jsonl", {one.id: one for one in others}
+    lines = [instead.get(one.id, one).model_dump_json() + "\n" for one in cases.answers("dev")]
+    path.write_text("".join(lines), encoding="utf-8")
+    patch.setattr(cases, "FOLDER", folder / "datasets")
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +113,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[BeautifulSoup, Any]
     answers = cases.answers("dev")[:ANSWERS]
     agreement = {one.id: labelled(one) | {"seconds": 4.0, "calls": 20} for one in answers}
     off = answers[3]
-    agreement[off.id] = graded(off.exchange, off.scores | {"ownership": 5 - off.scores["ownership"]}, off.checks) | {
-        "seconds": 9.0,
-        "calls": 20,
-    }
+    missed = graded(off.exchange, off.scores | {"ownership": 5 - off.scores["ownership"]}, off.checks)
+    agreement[off.id] = with_rivals(missed) | {"seconds": 9.0, "calls": 20}
     moved, unmoved = pair_that("down"), pair_that("down", 1)
     still = next(one for one in cases.pairs("dev") if not one.edit.expect)
     (name,) = moved.edit.expect
@@ -139,13 +148,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[BeautifulSoup, Any]
 
 def test_the_page_and_the_json_have_the_same_figures(whole: tuple[BeautifulSoup, Any]) -> None:
     page, data = whole
-    shown = {key.split()[-1]: cells for key, cells in rows(page, "All figures").items()}
-    figures = [one for suite in data["suites"].values() for one in suite["figures"]]
-    assert len(figures) == len(shown) > 20
-    for one in figures:
-        assert shown[one["name"]][0] == number(one["value"])
-        assert shown[one["name"]][2] == str(one["n"])
-    assert shown["qwk.data_use"][0] == "1.00" and shown["retrieval.hit.mixed"][0] == "1.00"
+    shown = rows(page, "All figures")
+    figures = {f"{one['told']} {one['name']}": one for suite in data["suites"].values() for one in suite["figures"]}
+    assert shown.keys() == figures.keys() and len(figures) > 20
+    for heading, one in figures.items():
+        low, high = one["low"], one["high"]
+        interval = "no interval" if low is None else f"{number(low)} to {number(high)}"
+        assert shown[heading] == [number(one["value"]), interval, str(one["n"])]
+    values = {one["name"]: one["value"] for one in figures.values()}
+    assert values["qwk.data_use"] == 1 and values["retrieval.hit.mixed"] == 1 and values["gaming.highest"] == 3
     assert "Small & Sons 1.5B" in page.h1.get_text()
     assert f"agreement {ANSWERS} of {len(cases.answers('dev'))}" in page.get_text()
 
@@ -156,9 +167,9 @@ def test_agreement_is_told_by_dimension_with_baselines_and_errors(whole: tuple[B
     assert told_of["data_use"]["exact"] == 1 and told_of["data_use"]["bias"] == 0
     assert told_of["ownership"]["exact"] == pytest.approx((ANSWERS - 1) / ANSWERS)
     assert sum(map(sum, told_of["ownership"]["confusion"])) == ANSWERS
-    assert set(data["agreement"]["baselines"]) == {"constant", "length", "keywords", "tf-idf ridge"}
+    assert set(data["agreement"]["against"]) == {*BASELINES, *RIVALS}
     beside = rows(page, "QWK of the grader and of what it is held against")
-    assert beside["Data use"][0] == "1.00" and len(beside["Mean"]) == 6
+    assert beside["Data use"][0] == "1.00" and len(beside["Mean"]) == 2 + len(BASELINES) + len(RIVALS)
     assert {row["group"] for row in data["agreement"]["breakdowns"]["label"]} <= {"1", "2", "3", "4"}
     assert sum(row["n"] for row in data["agreement"]["breakdowns"]["company"]) == 5 * ANSWERS
     assert len(rows(page, "By style")) == len(data["agreement"]["breakdowns"]["style"])
@@ -239,7 +250,7 @@ def test_what_a_case_or_a_model_says_is_escaped(tmp_path: Path, monkeypatch: pyt
     answer = cases.answers("dev")[0]
     turn = answer.turns[0].model_copy(update={"text": f"{answer.turns[0].text} {HOSTILE}"})
     answer = answer.model_copy(update={"turns": (turn,), "company": HOSTILE, "style": HOSTILE, "question": HOSTILE})
-    put_in_place(monkeypatch, answer)
+    put_in_place(monkeypatch, tmp_path, answer)
     result = labelled(answer)
     result["evidence"] = {HOSTILE: [[0, 0, 5, HOSTILE]]}
     run = run_of(tmp_path, agreement={answer.id: result | {"reason": HOSTILE, "without_evidence": [HOSTILE]}})
@@ -255,7 +266,9 @@ def test_a_ceiling_is_given_only_where_two_labelled(tmp_path: Path, monkeypatch:
     page, data = written(run)
     assert data["agreement"]["ceiling"] is None and "No ceiling." in page.get_text()
     put_in_place(
-        monkeypatch, *(one.model_copy(update={"first": one.scores, "second": one.scores}) for one in once[:6])
+        monkeypatch,
+        tmp_path,
+        *(one.model_copy(update={"first": one.scores, "second": one.scores}) for one in once[:6]),
     )
     page, data = written(run)
     assert data["agreement"]["ceiling"]["n"] == 6
@@ -299,7 +312,7 @@ def test_one_answer_makes_a_report_with_dashes_not_with_nan(tmp_path: Path) -> N
 
 def test_an_answer_without_a_score_says_why(tmp_path: Path) -> None:
     one, two = cases.answers("dev")[:2]
-    kept = {one.id: told(Grade({}, {}, "it is not in English")), two.id: labelled(two)}
+    kept = {one.id: with_rivals(told(Grade({}, {}, "it is not in English"))), two.id: labelled(two)}
     page, data = written(run_of(tmp_path, agreement=kept))
     assert data["answers"][0]["overall"] is None
     assert "No score: it is not in English." in page.get_text()

@@ -26,15 +26,18 @@ from fault_server import (
 from simulator.conductor import STORY_RUBRIC, Conductor, Loading
 from simulator.errors import ConfigurationError, ModelUnavailableError
 from simulator.interview import Exchange, Question, Role, Turn
-from simulator.methods import SURE_LOG_ODDS, Checkwise, Method, Structured, Verdict, Verdicts, method_of, read
+from simulator.methods import SURE_LOG_ODDS, Checkwise, Method, Structured, Verdict, method_of, read
 from simulator.models import ChatModel, Lane, Message, Typed, YesNo, open_model
 from simulator.prompts import Prompt
 from simulator.rubric import Check, Evidence, Grade, Sighting, State, equal_rule
-from simulator.settings import CHECKWISE, STRUCTURED, Settings
+from simulator.settings import CHECKWISE, STRUCTURED, Settings, load_settings
 
 RUBRIC = shipped().rubrics[STORY_RUBRIC]
 PROMPTS = shipped().prompts
-OPENING = "In March 2024 our refund migration was two weeks behind. I’d promised it for the 1st — so I cut the “new” report."
+OPENING = (
+    "In March 2024 our refund migration was two weeks behind. I’d promised it for the 1st — so I cut the “new” "
+    "report."
+)
 PROBE = "What did the customers of that report say?"
 REPLY = "Two of them complained.\nFailed refunds fell from 6 % to 0.8 %."
 EXCHANGE = Exchange(
@@ -189,16 +192,9 @@ def test_one_call_asks_for_every_check_by_its_name_after_the_answer(
     assert len(found) == len(RUBRIC.checks) and judge.lanes == [Lane.LIVE]
     (request,) = scripted_model.requests
     lines = asked(request).splitlines()
-    (closed,) = (
-        n for n, line in enumerate(lines) if line.startswith(">>> ") and n > lines.index(f"Interviewer: {PROBE}")
-    )
-    named = [
-        line
-        for line in lines
-        if line.startswith(("context.", "action.", "result.", "escal", "answer.", "flag.", "anch"))
-    ]
-    assert named == [f"{check.id}: {check.ask}" for check in RUBRIC.checks]
-    assert lines.index(named[0]) > closed
+    (named,) = (n for n, line in enumerate(lines) if line.startswith("context.goal: "))
+    assert lines[named:] == [f"{check.id}: {check.ask}" for check in RUBRIC.checks]
+    assert max(n for n, line in enumerate(lines) if line.startswith(">>> candidate ")) < named
     assert "logprobs" not in request.body
     assert request.body["response_format"]["json_schema"]["schema"]["title"] == "Verdicts"
 
@@ -344,19 +340,15 @@ def quoting(**quotes: str) -> Reply:
 def test_a_structured_grade_shows_the_quoted_words_and_gives_nothing_for_words_that_were_not_said(
     scripted_model: ScriptedModel,
 ) -> None:
-    reply = quoting(
-        result__quantified="failed refunds fell from 6 % to 0.8 %", action__risk="We had a rollback plan."
-    )
-    grade = graded(reply, scripted_model)
+    quotes = {"result__quantified": "failed refunds fell from 6 % to 0.8 %", "action__risk": "We had a rollback."}
+    grade = graded(quoting(**quotes), scripted_model)
     (cited,) = grade.findings["result.quantified"].evidence
     assert (cited.turn, cited.text) == (2, "Failed refunds fell from 6 % to 0.8 %")
     invented = grade.findings["action.risk"]
     assert (invented.state, invented.evidence, invented.note) == (State.NOT_MET, (), "no sentence was found for it")
     assert "action.risk" not in [point.check for point in grade.ratings["problem_solving"].ledger]
-    others = {
-        one.state for key, one in grade.findings.items() if not RUBRIC.check(key).lowers and key != "action.risk"
-    }
-    assert others == {State.MET}
+    met = {key for key, one in grade.findings.items() if one.state is State.MET}
+    assert met == {check.id for check in RUBRIC.checks if not check.lowers} - {"action.risk"}
     assert grade.provenance["method"] == "structured"
 
 
@@ -459,13 +451,11 @@ def test_an_endpoint_that_cannot_give_typed_replies_is_never_asked_check_by_chec
 
 
 def test_the_setting_takes_no_third_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from simulator.settings import load_settings
-
     monkeypatch.chdir(tmp_path)  # where no .env file is
     monkeypatch.setenv("SIMULATOR_GRADING", "both")
     with pytest.raises(ConfigurationError, match="SIMULATOR_GRADING"):
         load_settings()
     monkeypatch.setenv("SIMULATOR_GRADING", "structured")
     assert load_settings().grading == STRUCTURED
-    assert Settings(_env_file=None).model_fields_set == {"grading"}
-    assert Verdicts.model_config["extra"] == "forbid"
+    monkeypatch.delenv("SIMULATOR_GRADING")
+    assert load_settings().grading == CHECKWISE

@@ -29,7 +29,10 @@ class AgreementSuite:
 
     def result(self, bench: Workbench, case: Answer) -> Result:
         grader = bench.grader()
+        calls, seconds = bench.journal.spent
         grade = grader.grade(case.exchange)
+        spent = bench.journal.spent
+        cost = {"calls": spent[0] - calls, "seconds": round(spent[1] - seconds, 2)}
         equal = replace(equal_rule(bench.rubric), calibrations=grader.rule.calibrations)
         sums = rate(bench.rubric, equal, grade.findings) if grade.ratings else {}
         offsets = _offsets(bench.journal.name)
@@ -37,7 +40,7 @@ class AgreementSuite:
             "equal weights": {name: round(one.raw, 3) for name, one in sums.items()},
             "equal weights and offset": {name: round(one.raw + offsets[name], 3) for name, one in sums.items()},
         }
-        return told(grade) | {"rivals": rivals}
+        return told(grade) | cost | {"rivals": rivals}
 
     def figures(self, split: str, results: Mapping[str, Result]) -> list[Figure]:
         answers = [one for one in self.cases(split) if one.id in results]
@@ -46,7 +49,7 @@ class AgreementSuite:
         found = []
         for at, name in enumerate(DIMENSIONS):
             one = bootstrap(lambda rows, at=at: qwk(gold[rows, at], scores[rows, at]), questions)  # type: ignore[misc]
-            found.append(Figure(f"qwk.{name}", one.value, one.low, one.high, one.n, "agreement with the labels"))
+            found.append(Figure(f"qwk.{name}", one.value, one.low, one.high, one.n, f"agreement with the labels on {name}"))
         mean = bootstrap(lambda rows: mean_qwk(gold[rows], scores[rows]), questions)
         found.append(Figure("qwk.mean", mean.value, mean.low, mean.high, mean.n, "mean over the five dimensions"))
         words = blind_scores("tf-idf ridge", answers)
@@ -57,7 +60,7 @@ class AgreementSuite:
         for rival in RIVALS:
             made = rival_matrix(answers, results, rival)
             one = bootstrap(lambda rows, m=made: mean_qwk(gold[rows], m[rows]), questions)  # type: ignore[misc]
-            found.append(Figure(f"qwk.mean.{rival}", one.value, one.low, one.high, one.n, f"the same with {rival}"))
+            found.append(Figure(f"qwk.mean.{rival}", one.value, one.low, one.high, one.n, f"mean QWK with {rival}"))
         right = decisions(answers, results)
         found.append(_share("advance.right", int(right.sum()), len(right), "advance or not, as labelled"))
         banded = [(results[one.id]["band"], one.overall) for one in answers if results[one.id]["band"]]
@@ -70,7 +73,7 @@ class AgreementSuite:
             if results[one.id]["bands"]
         ]
         inside = sum(low <= label <= high for (low, high), label in pairs)
-        found.append(_share("band.dimension_coverage", inside, len(pairs), "the same for single dimensions"))
+        found.append(_share("band.dimension_coverage", inside, len(pairs), "labels inside the bands of single dimensions"))
         return found
 
 
