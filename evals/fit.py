@@ -52,7 +52,7 @@ _FOLDS = 10
 _SENTENCE_FOLDS = 5
 _FEWEST_SENTENCES = 5
 OFF_TOPIC = "flag.off_topic"
-MOST_REFUSED = 0.02
+MOST_REFUSED = 0.005
 """Share of answers to the question that may be held to be off topic: that verdict costs all points."""
 _WORD_PENALTY, _PLACE_PENALTY = 1.0, 0.2
 """Inverse strengths (C) of the two readings; chosen by the area under the curve on left-out train questions."""

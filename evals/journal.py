@@ -36,6 +36,7 @@ class Journal:
         """`also` are further recordings that replies are looked up in, and never written to."""
         self.name = name
         self.asked = 0
+        self.replayed = 0
         self.seconds = 0.0
         """Time that the model took in this run."""
         self._model = model
@@ -79,6 +80,7 @@ class Journal:
     def _found(self, key: str) -> dict[str, Any] | None:
         with self._lock:
             kept = self._kept.get(key)
+            self.replayed += kept is not None
         if kept is not None:
             self._count(float(kept["seconds"]))
         return kept

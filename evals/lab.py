@@ -32,7 +32,6 @@ def laboratory() -> Laboratory:
 
 
 def page() -> None:
-    st.set_page_config(layout="wide")
     st.html(f"<style>{_STYLE}</style>")
     st.title(words("title"))
     try:

@@ -49,7 +49,7 @@ class AgreementSuite:
         found = []
         for at, name in enumerate(DIMENSIONS):
             one = bootstrap(lambda rows, at=at: qwk(gold[rows, at], scores[rows, at]), questions)  # type: ignore[misc]
-            found.append(Figure(f"qwk.{name}", one.value, one.low, one.high, one.n, f"agreement with the labels on {name}"))
+            found.append(Figure(f"qwk.{name}", one.value, one.low, one.high, one.n, f"agreement on {name}"))
         mean = bootstrap(lambda rows: mean_qwk(gold[rows], scores[rows]), questions)
         found.append(Figure("qwk.mean", mean.value, mean.low, mean.high, mean.n, "mean over the five dimensions"))
         words = blind_scores("tf-idf ridge", answers)
@@ -73,7 +73,7 @@ class AgreementSuite:
             if results[one.id]["bands"]
         ]
         inside = sum(low <= label <= high for (low, high), label in pairs)
-        found.append(_share("band.dimension_coverage", inside, len(pairs), "labels inside the bands of single dimensions"))
+        found.append(_share("band.dimension_coverage", inside, len(pairs), "labels inside single dimensions' bands"))
         return found
 
 

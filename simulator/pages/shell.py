@@ -38,7 +38,7 @@ def _words(file: Path) -> dict[str, str]:
     return {section.slug: section.text for section in markdown.parse(file).sections}
 
 
-def words_of(file: Path, slug: str, **values: object) -> str:
+def words_of(file: Path, slug: str, /, **values: object) -> str:
     """A sentence of a file of words with its values filled in."""
     return _words(file)[slug].format(**values)
 
