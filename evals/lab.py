@@ -4,6 +4,7 @@ Draws and decides nothing: texts are kept by `versions`, runs are made by `trial
 text and never as markup.
 """
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from html import escape
@@ -22,6 +23,7 @@ from simulator.rubric import Rubric
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "lab.css").read_text(encoding="utf-8")
 _POLL_SECONDS = 1.0
+_CODE = re.compile(r"`([^`]+)`")
 words = partial(words_of, _HERE / "lab_words.md")
 
 
@@ -125,7 +127,7 @@ def _told(reading: Reading) -> None:
             st.success(words("no remarks"))
             return
         rows = "".join(
-            f"<tr><td><code>{escape(one.check)}</code></td><td>{one.kind}</td><td>{escape(one.words)}</td></tr>"
+            f"<tr><td><code>{escape(one.check)}</code></td><td>{one.kind}</td><td>{_coded(one.words)}</td></tr>"
             for one in reading.remarks
         )
         st.caption(words("remarks", count=len(reading.remarks)))
@@ -138,6 +140,9 @@ def _told(reading: Reading) -> None:
 def _measure(program: Conductor, lab: Laboratory, reading: Reading) -> None:
     st.subheader(words("measure"))
     st.caption(words("measure note"))
+    st.html(
+        f'<div class="aside">{escape(words("made by", model=lab.model_name, rule=lab.rule(program.rubric).fitted_on))}</div>'
+    )
     in_use = lab.trial(program.rubric)
     yours = None
     if reading.rubric and reading.rubric.digest != program.rubric.digest:
@@ -176,8 +181,13 @@ def _rule_notes(lab: Laboratory, in_use: Rubric, yours: Rubric) -> None:
 
 def _alert(text: str, faults: Sequence[str] = ()) -> None:
     """An error, perhaps with words that an author typed: Streamlit's own would read them as Markdown."""
-    lines = "".join(f"<li>{escape(fault)}</li>" for fault in faults)
-    st.html(f'<div class="lab-faults" role="alert">{escape(text)}<ul>{lines}</ul></div>')
+    lines = "".join(f"<li>{_coded(fault)}</li>" for fault in faults)
+    st.html(f'<div class="lab-faults" role="alert">{_coded(text)}<ul>{lines}</ul></div>')
+
+
+def _coded(text: str) -> str:
+    """Text as HTML that shows it and nothing else, but for what stands between backticks, which is set as code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _note(text: str) -> None:

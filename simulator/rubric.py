@@ -233,8 +233,10 @@ class Grade:
 
 
 def band_of(overall: float, errors: Sequence[float]) -> tuple[float, float]:
-    """The middle eight of ten equally likely errors around a score, in points, inside the scale."""
-    low, high = (min(errors[1], 0.0), max(errors[-2], 0.0)) if len(errors) == 10 else (-UNMEASURED, UNMEASURED)
+    """The middle four fifths of ten equally likely errors around a score, in points, inside the scale."""
+    low, high = -UNMEASURED, UNMEASURED
+    if len(errors) == 10:  # they stand for 5 %, 15 % ... 95 %: a tenth lies between the outer two
+        low, high = min(0.0, (errors[0] + errors[1]) / 2), max(0.0, (errors[-2] + errors[-1]) / 2)
     return round(max(float(LOWEST), overall + low), 1), round(min(float(HIGHEST), overall + high), 1)
 
 

@@ -200,6 +200,7 @@ def test_a_place_that_cannot_be_written_is_told_with_its_name(tmp_path: Path) ->
 
 # --- a line of `grade` -----------------------------------------------------------------------------------
 
+ERRORS = (-0.6, -0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.6)
 CITED = Evidence(0, 0, 11, "The launch.")
 
 
@@ -208,11 +209,12 @@ def test_a_graded_line_has_findings_flags_and_scores_of_its_own(tmp_path: Path) 
     findings = {
         "context.goal": Finding("context.goal", State.MET, 0.912345, (CITED,)),
         "action.risk": Finding("action.risk", State.NOT_MET, 0.1),
+        "anchor.needless": Finding("anchor.needless", State.MET, 0.7),
         "flag.vanity": Finding("flag.vanity", State.MET, 0.8),
         "flag.diffuse": Finding("flag.diffuse", State.NOT_MET, 0.2),
     }
     ratings = {name: Rating(name, 3, 3.0, 2.5, 3.5, ()) for name in DIMENSIONS}
-    line = grade_line(answer, Grade(findings, ratings, "", {"model": "m"}), 3.0)
+    line = grade_line(answer, Grade(findings, ratings, "", {"model": "m"}, ERRORS), 3.0)
     assert line == {
         "id": "a1",
         "findings": {
@@ -222,6 +224,7 @@ def test_a_graded_line_has_findings_flags_and_scores_of_its_own(tmp_path: Path) 
                 "evidence": [{"turn": 0, "start": 0, "end": 11, "text": "The launch."}],
             },
             "action.risk": {"state": "not_met", "probability": 0.1, "evidence": []},
+            "anchor.needless": {"state": "met", "probability": 0.7, "evidence": []},
         },
         "flags": {"flag.vanity": True, "flag.diffuse": False},
         "scores": dict.fromkeys(DIMENSIONS, 3),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import SHOWN, ScriptedModel, judging, shipped
-from fault_server import Messages, failure
+from fault_server import Messages, completion, failure
 
 from simulator.conductor import STORY_RUBRIC
 from simulator.rubric import DIMENSIONS
@@ -153,12 +153,14 @@ def test_a_graded_line_holds_what_is_promised_and_nothing_else(
         assert set(line["findings"]) == {check.id for check in RUBRIC.checks if not check.is_flag}
         assert set(line["flags"]) == {check.id for check in RUBRIC.checks if check.is_flag}
         assert list(line["scores"]) == list(DIMENSIONS)
-        assert set(line["provenance"]) == {"model", "prompts", "rubric", "rule", "seconds"}
-        assert line["provenance"]["model"] == "fake" and line["provenance"]["seconds"] >= 0
-        for finding in line["findings"].values():
+        assert set(line["provenance"]) == {"model", "method", "prompts", "rubric", "rule", "seconds"}
+        assert (line["provenance"]["model"], line["provenance"]["method"]) == ("fake", "checkwise")
+        assert line["provenance"]["seconds"] >= 0
+        for key, finding in line["findings"].items():
             assert list(finding) == ["state", "probability", "evidence"]
             assert finding["state"] in ("met", "not_met") and 0 <= finding["probability"] <= 1
-            assert bool(finding["evidence"]) == (finding["state"] == "met")
+            if not RUBRIC.check(key).lowers:
+                assert bool(finding["evidence"]) == (finding["state"] == "met")
             assert all(list(one) == ["turn", "start", "end", "text"] for one in finding["evidence"])
     assert {key for key, one in good["findings"].items() if one["state"] == "met"} == SHOWN
     (cited,) = good["findings"]["result.quantified"]["evidence"]
@@ -343,6 +345,24 @@ def test_a_wrong_key_is_one_line(simulator: Runs, scripted_model: ScriptedModel,
     assert "fake refused the key" in line and "SIMULATOR_API_KEY" in line
     assert "sk-canary" not in line
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_an_endpoint_without_log_probabilities_is_one_line_and_graded_in_one_reply_where_that_is_set(
+    simulator: Runs, scripted_model: ScriptedModel, tmp_path: Path
+) -> None:
+    plain = completion("Yes", "length")
+    scripted_model.fault = lambda request: plain if request.body.get("logprobs") else None
+    answers(tmp_path / "in.jsonl", "a1")
+    line = error(simulator("grade", "in.jsonl", "--out", "out.jsonl"))
+    assert "fake gives no log-probabilities" in line and "SIMULATOR_GRADING=structured" in line
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not any("response_format" in request.body for request in scripted_model.requests)
+    scripted_model.requests.clear()
+    assert told(simulator("grade", "in.jsonl", "--out", "out.jsonl", "--json", GRADING="structured"))["written"] == 1
+    (graded,) = lines(tmp_path / "out.jsonl")
+    assert graded["provenance"]["method"] == "structured"
+    assert {key for key, one in graded["findings"].items() if one["state"] == "met"} == SHOWN
+    assert len(scripted_model.requests) == 1
 
 
 def test_an_endpoint_where_nobody_answers_is_one_line(simulator: Runs, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whole interviews through the conductor: what is kept, in which order, and what survives a failure."""
 
 import random
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -12,15 +13,22 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import SHOWN, ScriptedModel, judging, shipped
-from fault_server import Messages, events, failure, hang, streamed
+from conftest import SHOWN, START_UP, ScriptedModel, judging, shipped
+from fault_server import Messages, completion, events, failure, hang, streamed
 from filelock import FileLock
 
-from simulator.conductor import Conductor, Loading, Move, choose_questions
-from simulator.errors import ConfigurationError, InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
+from simulator.conductor import STORY_RUBRIC, Conductor, Loading, Move, choose_questions
+from simulator.errors import (
+    ConfigurationError,
+    ContentError,
+    InputError,
+    ModelUnavailableError,
+    OutOfTurnError,
+    SimulatorError,
+)
 from simulator.interview import MOST_PROBES, Next, Role
 from simulator.rubric import DIMENSIONS
-from simulator.settings import Settings
+from simulator.settings import CHECKWISE, STRUCTURED, Settings
 
 ANSWER = (
     "In Q2 2023 our checkout migration was three weeks behind. I ran it as the product manager. The payments team "
@@ -466,6 +474,54 @@ def test_a_loading_that_breaks_in_a_way_nobody_thought_of_is_told_and_tried_agai
     assert isinstance(error, ModelUnavailableError)
     assert conductor.loading is Loading.FAILED
     assert followed(conductor.move(interview.id)).endswith("?")
+
+
+@pytest.mark.parametrize(("grading", "asked"), [(CHECKWISE, [START_UP]), (STRUCTURED, [])])
+def test_a_model_that_is_asked_check_by_check_is_tried_once_before_it_is_ready(
+    grading: str, asked: list[str], conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+) -> None:
+    conductor = conductors()
+    conductor.settings = settings.model_copy(update={"grading": grading})
+    conductor.model()
+    assert conductor.loading is Loading.READY
+    assert [message["content"] for request in scripted_model.requests for message in request.messages] == asked
+    conductor.model()
+    assert len(scripted_model.requests) == len(asked)
+
+
+def test_an_endpoint_without_log_probabilities_is_told_and_serves_once_the_setting_is_the_other(
+    conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+) -> None:
+    plain = completion("Yes", "length")
+    scripted_model.fault = lambda request: plain if request.body.get("logprobs") else None
+    conductor = conductors()
+    interview = conductor.start("stripe", "quick")
+    error = failed(conductor.answer(interview.id, "t1", ANSWER))
+    assert isinstance(error, ConfigurationError) and "SIMULATOR_GRADING=structured" in error.fix
+    assert conductor.loading is Loading.FAILED and conductor.loading_error is error
+    conductor.settings = settings.model_copy(update={"grading": STRUCTURED})
+    assert followed(conductor.move(interview.id)).endswith("?")
+    conductor.finish(interview.id)
+    until(lambda: graded(conductor, interview.id))
+    card = conductor.scorecard(interview.id)
+    assert card.overall is not None and card.provenance["method"] == STRUCTURED
+    assert all(shown.evidence for shown in card.shown)
+    assert sum("response_format" in request.body for request in scripted_model.requests) == 2
+
+
+def test_a_damaged_sentence_model_is_told_and_no_grade_is_made_up(
+    conductors: Starts, settings: Settings, tmp_path: Path
+) -> None:
+    content = tmp_path / "content"
+    for folder in ("prompts", "knowledge"):
+        shutil.copytree(settings.content_dir / folder, content / folder)
+    (content / "prompts" / f"{STORY_RUBRIC}.sentences.npz").write_bytes(b"not a model")
+    conductor = conductors()
+    conductor.settings = settings.model_copy(update={"content_dir": content})
+    interview = conductor.start("stripe", "quick")
+    error = failed(conductor.answer(interview.id, "t1", ANSWER))
+    assert isinstance(error, ContentError) and "story.sentences.npz" in error.problem
+    assert [turn.text for turn in conductor.records.interview(interview.id).current.turns] == [ANSWER]
 
 
 # --- questions -------------------------------------------------------------------------------------------

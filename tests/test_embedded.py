@@ -37,7 +37,10 @@ def test_an_interview_with_the_embedded_model_ends_in_a_scorecard_with_verbatim_
     card, turns = told["scorecard"], told["interview"]["exchanges"][0]["turns"]
     assert [one["dimension"] for one in card["dimensions"]] == list(DIMENSIONS)
     assert all(1 <= one["low"] <= one["score"] <= one["high"] <= 4 for one in card["dimensions"])
-    assert card["provenance"]["model"] == FILE_NAME.removesuffix(".gguf")
+    name = FILE_NAME.removesuffix(".gguf")
+    assert (card["provenance"]["model"], card["provenance"]["method"]) == (name, "checkwise")
+    assert card["provenance"]["rule"].startswith(name)  # the rule that was fitted for it
+    assert 0 <= card["firmness"] <= 10
     probe = turns[1]
     assert probe["role"] == "interviewer" and probe["check"] and probe["passages"]
     assert probe["text"].endswith("?") and len(probe["text"].split()) <= 60

@@ -21,7 +21,9 @@ from simulator.settings import ROOT, Settings
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("evals")
-    opened = open_workbench(Settings(_env_file=None, data_dir=folder, cache_dir=folder, content_dir=ROOT), replay=True)
+    opened = open_workbench(
+        Settings(_env_file=None, data_dir=folder, cache_dir=folder, content_dir=ROOT), replay=True
+    )
     yield opened
     opened.close()
 

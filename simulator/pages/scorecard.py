@@ -38,7 +38,7 @@ def page() -> None:
         if card.reasons:
             st.warning(f"{words('no score')}. " + "; ".join(card.reasons))
     else:
-        _overall(card, company)
+        _overall(program, card, company)
         _dimensions(program, card)
     _improvements(card)
     _points(program, card)
@@ -72,7 +72,7 @@ def _failures(program: Conductor, interview: Interview) -> None:
         st.rerun()
 
 
-def _overall(card: Scorecard, company: Company) -> None:
+def _overall(program: Conductor, card: Scorecard, company: Company) -> None:
     st.html(
         f'<div class="overall"><span class="number">{card.overall:.1f}</span>'
         f'<span><span class="verdict">{escape(words(card.verdict))}</span><br>'
@@ -101,7 +101,8 @@ def _lens(program: Conductor, card: Scorecard, company: Company) -> None:
     if chosen:
         names = program.rubric.dimension_names
         told = "; ".join(
-            f"{names[name]} × {weight:g} ({companies[chosen].lens_provenance[name]})" for name, weight in weights.items()
+            f"{names[name]} × {weight:g} ({companies[chosen].lens_provenance[name]})"
+            for name, weight in weights.items()
         )
         st.caption(words("lens weights", weights=told))
 
