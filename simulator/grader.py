@@ -14,7 +14,18 @@ from simulator.language import is_english
 from simulator.methods import Method, Reading, Verdict, read
 from simulator.models import Lane
 from simulator.prompts import Prompt
-from simulator.rubric import Calibration, Check, Finding, Grade, Rubric, ScoreRule, Sighting, State, rate
+from simulator.rubric import (
+    Calibration,
+    Check,
+    Finding,
+    Grade,
+    Rubric,
+    ScoreRule,
+    Sighting,
+    State,
+    rate,
+    without_empty_talk,
+)
 from simulator.transcript import Sentence
 
 LEAST_WORDS = 12
@@ -100,6 +111,7 @@ class Grader:
         if holes:
             reason = f"the model gave no usable verdict on {', '.join(holes)}"
             return Grade(findings, {}, reason, self._provenance(started))
+        findings = without_empty_talk(findings)
         ratings = rate(self.rubric, self.rule, findings)
         return Grade(findings, ratings, "", self._provenance(started), self.rule.errors)
 

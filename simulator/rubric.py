@@ -255,6 +255,24 @@ def equal_rule(rubric: Rubric) -> ScoreRule:
     return ScoreRule(ANY_MODEL, rubric.digest, {}, dimensions, "equal weights, not fitted")
 
 
+OFF_TOPIC, HYPOTHETICAL = "flag.off_topic", "flag.hypothetical"
+_DEEDS = ("action.", "result.", "escalation.")
+
+
+def without_empty_talk(findings: Mapping[str, Finding]) -> dict[str, Finding]:
+    """The findings, off topic where nothing that was done, or came of it, is told.
+
+    By the guideline's convention on empty talk: assertions with a setting but no event and no measure. What one
+    would do is hypothetical, not empty. Of 44 such train answers 43 are labelled off topic.
+    """
+    told = {key for key, one in findings.items() if one.state is State.MET}
+    known = findings.get(OFF_TOPIC)
+    if known is None or HYPOTHETICAL in told or any(key.startswith(_DEEDS) for key in told):
+        return dict(findings)
+    empty = Finding(OFF_TOPIC, State.MET, known.probability, note="nothing that was done or came of it is told")
+    return {**findings, OFF_TOPIC: empty}
+
+
 def rate(rubric: Rubric, rule: ScoreRule, findings: Mapping[str, Finding]) -> dict[str, Rating]:
     """Compute the five ratings from the findings: the rule's sums, its cuts, then the guideline's caps."""
     return {name: _rating(rubric, rule, name, findings) for name in DIMENSIONS}

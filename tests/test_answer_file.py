@@ -229,7 +229,7 @@ def test_a_graded_line_has_findings_flags_and_scores_of_its_own(tmp_path: Path) 
         "flags": {"flag.vanity": True, "flag.diffuse": False},
         "scores": dict.fromkeys(DIMENSIONS, 3),
         "overall": 3.0,
-        "band": [2.6, 3.4],
+        "band": [2.5, 3.5],
         "verdict": "borderline",
         "reason": "",
         "provenance": {"model": "m"},

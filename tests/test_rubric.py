@@ -75,7 +75,7 @@ GUIDELINE_CAPS = {
     "flag.flawless": {},
 }
 QUOTE = (Evidence(0, 0, 8, "I cut it"),)
-ERRORS = (-0.9, -0.6, -0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.5)
+ERRORS = (-0.8, -0.6, -0.4, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.5)
 VERDICTS = ("below", "borderline", "above")
 
 
@@ -345,14 +345,14 @@ def _grade(overall: float, errors: tuple[float, ...] = ()) -> Grade:
     return Grade({}, {name: _rating(one, one, 0.5) for name, one in zip("abcde", each, strict=True)}, errors=errors)
 
 
-def test_overall_is_the_mean_of_five_and_the_band_the_middle_eight_of_ten_errors() -> None:
+def test_overall_is_the_mean_of_five_and_the_band_lies_between_the_outer_tenths_of_its_errors() -> None:
     grade = _grade(2.8, ERRORS)
     assert grade.overall == 2.8
-    assert grade.band == (2.2, 3.1)  # 2.8 - 0.6 and 2.8 + 0.3
+    assert grade.band == (2.1, 3.2)  # half way between -0.8 and -0.6, and between 0.3 and 0.5
     # 2.8 plus the error is 3.0 or more for 0.2, 0.3 and 0.5
     assert (grade.firmness(3.0), grade.verdict(3.0)) == (3, "borderline")
-    assert (grade.firmness(3.2), grade.verdict(3.2)) == (1, "below")
-    assert (grade.firmness(2.2), grade.verdict(2.2)) == (9, "above")
+    assert (grade.firmness(3.3), grade.verdict(3.3)) == (1, "below")
+    assert (grade.firmness(2.1), grade.verdict(2.1)) == (9, "above")
 
 
 def test_without_measured_errors_the_band_is_wide_and_nobody_says_how_firm_it_is() -> None:
@@ -365,8 +365,8 @@ def test_without_measured_errors_the_band_is_wide_and_nobody_says_how_firm_it_is
 @pytest.mark.parametrize(
     ("overall", "errors", "band"),
     [
-        (1.2, ERRORS, (1.0, 1.5)),  # nothing is below 1
-        (3.8, ERRORS, (3.2, 4.0)),  # nothing is above 4
+        (1.2, ERRORS, (1.0, 1.6)),  # nothing is below 1
+        (3.8, ERRORS, (3.1, 4.0)),  # nothing is above 4
         (3.0, (0.2,) * 10, (3.0, 3.2)),  # the score itself is never outside its band
         (3.0, (-0.2,) * 10, (2.8, 3.0)),
         (3.0, ERRORS[:9], (2.2, 3.8)),  # nine errors are none

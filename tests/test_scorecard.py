@@ -17,7 +17,7 @@ OTHER = " ".join(f"word{number}" for number in range(1, 40))
 NAMES = {name: name.title() for name in DIMENSIONS}
 
 
-ERRORS = (-0.3, -0.2, -0.1, -0.1, 0.0, 0.0, 0.1, 0.1, 0.2, 0.3)
+ERRORS = (-0.3, -0.3, -0.1, -0.1, 0.0, 0.0, 0.1, 0.1, 0.3, 0.3)
 
 
 def check(
@@ -133,8 +133,8 @@ def test_a_dimension_is_the_mean_of_its_answers_and_its_band_narrows_with_their_
     # the rest: 4 and 4; centre 3.9; half sqrt(2 x 0.35^2) / 2 = 0.247, and nothing is above 4
     assert (by_name["data_use"].score, by_name["data_use"].low, by_name["data_use"].high) == (4.0, 3.7, 4.0)
     assert [one.score for one in by_name["ownership"].ratings] == [3, 2]
-    # overall: (3 + 2 + 8 x 4) / 10; the errors of two answers, -0.2 and 0.2, shrink to 0.14
-    assert (card.overall, card.low, card.high) == (3.7, 3.6, 3.8)
+    # overall: (3 + 2 + 8 x 4) / 10; the errors of two answers, -0.3 and 0.3, shrink to 0.21
+    assert (card.overall, card.low, card.high) == (3.7, 3.5, 3.9)
     # Acme counts ownership twice: (6 + 16) / 6 = 3.7 and (4 + 16) / 6 = 3.3
     assert card.lens == 3.5
 
@@ -144,16 +144,16 @@ def test_one_answer_keeps_its_own_band() -> None:
     ownership = card.dimensions[0]
     assert (ownership.score, ownership.low, ownership.high) == (3.0, 2.2, 3.4)
 
-    assert (card.overall, card.low, card.high) == (3.8, 3.6, 4.0)
+    assert (card.overall, card.low, card.high) == (3.8, 3.5, 4.0)
 
 
 @pytest.mark.parametrize(
     ("bar", "verdict", "firmness"),
     [
-        (3.6, "above", 8),  # 3.7 and the error is 3.6 or more: all but -0.21 and -0.14
+        (3.5, "above", 8),  # 3.7 and the error is 3.5 or more: all but -0.21 and -0.21
         (3.7, "borderline", 6),
-        (3.8, "borderline", 2),  # 0.14 and 0.21
-        (3.9, "below", 1),
+        (3.9, "borderline", 2),  # 0.21 and 0.21
+        (4.0, "below", 0),
         (2.0, "above", 10),
     ],
 )
@@ -174,8 +174,8 @@ def test_without_measured_errors_the_band_is_wide_and_there_is_no_firmness(grade
 def test_a_lasting_error_does_not_shrink_with_the_number_of_answers() -> None:
     off = tuple(round(error - 0.5, 1) for error in ERRORS)  # the scores are half a point too high
     card = card_of({0: replace(FIRST, errors=off), 1: replace(SECOND, errors=off)})
-    # the middle of the errors, -0.5, stays; about it -0.2 and 0.2 shrink to 0.14: -0.64 and, as a band, 0
-    assert (card.overall, card.low, card.high) == (3.7, 3.1, 3.7)
+    # the middle of the errors, -0.5, stays; about it -0.3 and 0.3 shrink to 0.21: -0.71 and, as a band, 0
+    assert (card.overall, card.low, card.high) == (3.7, 3.0, 3.7)
 
 
 def thirds(card: Company) -> Scorecard:
@@ -320,7 +320,7 @@ def test_a_score_from_some_of_the_answers_names_those_that_it_leaves_out() -> No
 
 def test_the_markdown_tells_the_whole_card() -> None:
     text = as_markdown(card_of({0: FIRST, 1: SECOND}), INTERVIEW, COMPANY, NAMES)
-    told = "**Overall 3.7** (band 3.6–3.8), bar 3.0: above (reaches the bar in 10 of 10). With Acme's weights: 3.5."
+    told = "**Overall 3.7** (band 3.5–3.9), bar 3.0: above (reaches the bar in 10 of 10). With Acme's weights: 3.5."
     assert told in text
     assert "| Ownership | 2.5 | 2.0–3.0 |" in text
     assert "1. **Warn** (question 1). Warn was missing. Add Warn." in text
