@@ -84,7 +84,7 @@ def _actions(versions: Versions, version: str, text: str) -> None:
         if st.button(words("check"), type="primary", icon=":material/spellcheck:"):
             st.session_state["lab-checked"] = True
         with st.popover(words("save"), icon=":material/save:"):
-            st.text_input(words("save name"), key="lab-name", help=words("save hint"))
+            st.text_input(words("save name"), key="lab-name", placeholder=words("save hint"))
             st.button(words("save yes"), key="lab-save", on_click=_save, args=(versions, version, text))
             if error := st.session_state.pop("lab-save-error", ""):
                 _alert(error)
@@ -131,7 +131,7 @@ def _told(reading: Reading) -> None:
             for one in reading.remarks
         )
         st.caption(words("remarks", count=len(reading.remarks)))
-        st.html(f'<table class="lab-table lab-remarks">{rows}</table>')
+        st.html(f'<div class="lab-wide"><table class="lab-table lab-remarks">{rows}</table></div>')
 
 
 # The runs
@@ -140,9 +140,8 @@ def _told(reading: Reading) -> None:
 def _measure(program: Conductor, lab: Laboratory, reading: Reading) -> None:
     st.subheader(words("measure"))
     st.caption(words("measure note"))
-    st.html(
-        f'<div class="aside">{escape(words("made by", model=lab.model_name, rule=lab.rule(program.rubric).fitted_on))}</div>'
-    )
+    rule = lab.rule(program.rubric).fitted_on
+    st.html(f'<div class="aside">{escape(words("made by", model=lab.model_name, rule=rule))}</div>')
     in_use = lab.trial(program.rubric)
     yours = None
     if reading.rubric and reading.rubric.digest != program.rubric.digest:

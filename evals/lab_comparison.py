@@ -46,7 +46,12 @@ def _differences(comparison: Comparison, names: Mapping[str, str]) -> str:
     rows = [_difference(names.get(one.name, one.name), one, one.adjusted) for one in comparison.dimensions]
     mean = _difference(words("mean"), comparison.mean, comparison.mean.p)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return f'<table class="lab-table"><tr>{head}</tr>{body}<tr class="lab-mean">{mean}</tr></table>'
+    return _table(f'<tr>{head}</tr>{body}<tr class="lab-mean">{mean}</tr>')
+
+
+def _table(rows: str, kind: str = "") -> str:
+    """A table that scrolls by itself where the screen is narrow."""
+    return f'<div class="lab-wide"><table class="lab-table {kind}">{rows}</table></div>'
 
 
 def _difference(name: str, one: Difference, p: float) -> str:
@@ -80,7 +85,7 @@ def _matrix(title: str, counts: list[list[int]]) -> str:
             cells += f'<td class="lab-count{same}" style="--share:{count / most:.2f}">{count or ""}</td>'
         body += f"<tr><th>{label}</th>{cells}</tr>"
     top = f"<caption>{title}</caption><tr><th>{words('label')} ↓ {words('score')} →</th>{head}</tr>"
-    return f'<table class="lab-table lab-matrix">{top}{body}</table>'
+    return _table(top + body, "lab-matrix")
 
 
 def _changes(
@@ -126,7 +131,7 @@ def _case(case: ChangedCase, answer: Answer, kept: Sequence[Result], rubrics: tu
             for score, one, two in zip(scores, case.one, case.two, strict=True)
         )
         rows += f"<tr><th>{words(title)}</th>{cells}</tr>"
-    st.html(f'<table class="lab-table"><tr><th></th>{head}</tr>{rows}</table>')
+    st.html(_table(f"<tr><th></th>{head}</tr>{rows}"))
     st.html(_met_by_one(kept, rubrics))
     with st.expander(words("the answer")):
         st.html(f'<div class="who">{words("question")}</div>{said(answer.question)}')

@@ -118,7 +118,7 @@ class Laboratory:
     def trial(self, rubric: Rubric) -> "Trial":
         """The trial of this rubric with the model, rule, content and answers that are in use now."""
         rule, program = self.rule(rubric), self.program
-        made_of = [rubric.id, self.model_name, rule.model, rule.fitted_on, program.settings.grading]
+        made_of = [rubric.id, self.model_name, repr(rule), program.settings.grading]
         answers = [repr(answer) for answer in SUITE.cases(SPLIT)]
         name = f"{rubric.digest}-{digest_of(*made_of, program.locator.version, program.library.digest, *answers)[:6]}"
         with self._lock:
