@@ -88,19 +88,19 @@ def _actions(versions: Versions, version: str, text: str) -> None:
             st.button(words("save yes"), key="lab-save", on_click=_save, args=(versions, version, text))
             if error := st.session_state.pop("lab-save-error", ""):
                 _alert(error)
-    if name := st.session_state.get("lab-saved", ""):
-        st.success(words("saved", file=f"`prompts/rubrics/{name}.md`", name=name))
+    if st.session_state.get("lab-saved") == version and not versions.is_changed(version):
+        st.success(words("saved", file=f"`prompts/rubrics/{version}.md`", name=version))
         st.write(words("saved use"))
-        st.code(_use_of(name), language="bash")
+        st.code(_use_of(version), language="bash")
 
 
 def _use_of(name: str) -> str:
-    file = f"prompts/rubrics/{name}.md"
+    folder, python = "prompts/rubrics", ".venv/bin/python"
     return "\n".join(
         [
-            f"python -m evals run --rubric {file}",
-            f"sed 's|^id: .*|id: rubrics/{IN_USE}|' {file} > prompts/rubrics/{IN_USE}.md",
-            "python -m evals fit",
+            f"{python} -m evals run --rubric {folder}/{name}.md",
+            f"sed 's|^id: .*|id: rubrics/{IN_USE}|' {folder}/{name}.md > {folder}/{IN_USE}.md",
+            f"{python} -m evals fit",
         ]
     )
 
@@ -149,7 +149,7 @@ def _measure(program: Conductor, lab: Laboratory, reading: Reading) -> None:
         _rule_notes(lab, program.rubric, reading.rubric)
     left, right = st.columns(2)
     with left, st.container(border=True):
-        st.html(f"<b>{words('in use')}</b> · {escape(in_use.rubric.id)}")
+        st.html(f"<b>{words('in use')}</b> · {escape(program.rubric.id)}")
         _card(in_use, "in-use")
     with right, st.container(border=True):
         st.html(f"<b>{words('yours')}</b>")

@@ -235,11 +235,12 @@ def test_a_yes_without_a_sentence_that_shows_it_is_not_met_earns_nothing_and_is_
 ) -> None:
     scripted_model.reply = FLATTERING
     grade = grader_for(rubric, equal_rule(rubric), lambda check, sentences: Sighting()).grade(WHOLE)
-    assert {one.state for one in grade.findings.values()} == {State.NOT_MET}
+    assert {key for key, one in grade.findings.items() if one.state is State.MET} == {"flag.off_topic"}  # empty talk
     for check in rubric.checks:
         finding = grade.findings[check.id]
         assert finding.evidence == ()
-        assert finding.note == ("" if check.lowers else "no sentence was found for it")
+        if check.id != "flag.off_topic":
+            assert finding.note == ("" if check.lowers else "no sentence was found for it")
     assert [one.score for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
     assert [one.raw for one in grade.ratings.values()] == [1, 1, 1, 1, 1]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from evals.answers import FOLDER
+from evals.cases import FOLDER
 from simulator.language import is_english
 
 FOREIGN = [
@@ -30,7 +30,7 @@ def test_a_scrap_in_latin_letters_is_given_the_benefit_of_the_doubt(text: str) -
 
 @pytest.mark.parametrize("split", ["train", "dev"])
 def test_every_labelled_answer_is_english_whatever_its_style(split: str) -> None:
-    for line in (FOLDER / f"{split}.jsonl").read_text("utf-8").splitlines():
+    for line in (FOLDER / "answers" / f"{split}.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         text = " ".join(turn["text"] for turn in record["turns"] if turn["role"] == "candidate")
         assert is_english(text), record["id"]

@@ -29,6 +29,7 @@ from simulator.rubric import (
     rate,
     reaching,
     weighted,
+    without_empty_talk,
 )
 from simulator.settings import ROOT
 
@@ -234,6 +235,40 @@ def test_what_lowers_needs_no_evidence_to_count(lowers: str) -> None:
 def test_a_check_that_was_not_assessed_earns_nothing_and_takes_nothing() -> None:
     unknown = {check.id: Finding(check.id, State.NOT_ASSESSED) for check in story().checks}
     assert scores(unknown) == scores({}) == dict.fromkeys(DIMENSIONS, 1)
+
+
+# Empty talk
+
+DEEDS = [check for check in CRITERIA if check.startswith(("action.", "result.", "escalation."))]
+SETTING = {"context.goal": 0.9, "context.timeline": 0.9, "answer.structure": 0.9, "anchor.ending": 0.9}
+
+
+def talk(**also: float) -> dict[str, Finding]:
+    """An answer that tells its setting, and what `also` names (`__` for the dot)."""
+    plain = dict.fromkeys((check.id for check in story().checks), 0.1) | SETTING
+    return findings_of(plain | {name.replace("__", "."): chance for name, chance in also.items()})
+
+
+def test_a_setting_without_anything_done_or_come_of_it_is_off_topic_and_says_why() -> None:
+    after = without_empty_talk(talk())
+    assert after["flag.off_topic"].state is State.MET
+    assert after["flag.off_topic"].probability == 0.1 and "nothing that was done" in after["flag.off_topic"].note
+    assert {key: one for key, one in after.items() if key != "flag.off_topic"} == {
+        key: one for key, one in talk().items() if key != "flag.off_topic"
+    }
+    assert scores(after) == dict.fromkeys(DIMENSIONS, 1)
+
+
+@pytest.mark.parametrize("deed", [*DEEDS, "flag.hypothetical"])
+def test_one_deed_one_result_or_what_one_would_do_is_no_empty_talk(deed: str) -> None:
+    told = talk() | {deed: said(deed, 0.9)}
+    assert without_empty_talk(told) == told
+
+
+def test_where_off_topic_was_not_asked_about_nothing_changes() -> None:
+    told = talk()
+    del told["flag.off_topic"]
+    assert without_empty_talk(told) == told
 
 
 # Monotone
