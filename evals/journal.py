@@ -9,7 +9,10 @@ import json
 import math
 import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +135,9 @@ class KeptEmbeddings(Embeddings):
         self._path = path
         self._new = False
         self._vectors: dict[str, Any] = {}
-        if path.exists():
-            with np.load(path) as kept:
-                self._vectors = dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
+        # A store that is damaged is as good as none: all of it can be made again.
+        with suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error), np.load(path) as kept:
+            self._vectors = dict(zip(kept["keys"].tolist(), kept["vectors"], strict=True))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         keys = [digest_of(text) for text in texts]
@@ -153,5 +156,7 @@ class KeptEmbeddings(Embeddings):
         if self._new:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             vectors = np.stack(list(self._vectors.values()))
-            np.savez(self._path, keys=np.array(list(self._vectors)), vectors=vectors)
+            fresh = self._path.with_suffix(".new.npz")
+            np.savez(fresh, keys=np.array(list(self._vectors)), vectors=vectors)
+            fresh.replace(self._path)
             self._new = False

@@ -5,8 +5,11 @@ trained on those marks. Any other check is sighted by likeness to the examples i
 for its cue words. A quote is verbatim and located by construction; without a likely sentence there is none.
 """
 
+import hashlib
 import json
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +90,8 @@ class SentenceModel:
 
     @property
     def digest(self) -> str:
-        return digest_of(self.embedding, *self.checks, *(repr(float(np.abs(m).sum())) for m in self._arrays()))
+        numbers = (hashlib.sha256(m.astype(np.float16).tobytes()).hexdigest() for m in self._arrays())
+        return digest_of(self.embedding, *self.checks, *self.vocabulary, *numbers)
 
     def _arrays(self) -> tuple[Matrix, ...]:
         return self.idf, self.words, self.places, self.bias
@@ -101,6 +105,7 @@ class SentenceModel:
 
 
 _ARRAYS = ("idf", "words", "places", "bias")
+_DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 
 def load_sentence_model(path: Path) -> SentenceModel:
@@ -111,7 +116,7 @@ def load_sentence_model(path: Path) -> SentenceModel:
             arrays = {name: stored[name].astype(np.float32) for name in _ARRAYS}
         vocabulary = {word: at for at, word in enumerate(about["vocabulary"])}
         return SentenceModel(tuple(about["checks"]), about["embedding"], about["fitted_on"], vocabulary, **arrays)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, NotImplementedError, *_DAMAGED) as error:
         raise ContentError(f"{path} is not a fitted sentence model.", "Fit it: python -m evals fit.") from error
 
 

@@ -30,6 +30,15 @@ from simulator.transcript import Sentence
 
 LEAST_WORDS = 12
 """An answer with fewer words than this says nothing that five dimensions could be read from."""
+LEAST_OWN_SHARE = 0.48
+"""Share of an answer's distinct words that the rubric does not use itself; of labelled answers the least is 0.55."""
+ECHO_WORDS, HEAP_WORDS, FEWEST_DEEDS = 20, 30, 3
+"""Distinct words and words from which on these two can be told; past tenses of a text that tells something."""
+_JOINTS = frozenset(
+    {"was", "were", "had", "that", "it", "because", "when", "so", "we", "they", "he", "she", "this", "my", "our"}
+    | {"them", "which", "then", "but", "if", "there", "who"}
+)
+"""Words of which every labelled answer of that length has at least one."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -99,7 +108,7 @@ class Grader:
     ) -> Grade:
         """All findings and the ratings. `each` is told how many of the checks are done."""
         started = time.monotonic()
-        reason = not_an_answer(exchange)
+        reason = not_an_answer(exchange, self.rubric)
         if reason:
             lowest = {check.id: Finding(check.id, State.NOT_MET, 0.0, note=reason) for check in self.rubric.checks}
             return Grade(lowest, {}, reason, self._provenance(started))
@@ -126,7 +135,7 @@ class Grader:
         }
 
 
-def not_an_answer(exchange: Exchange) -> str:
+def not_an_answer(exchange: Exchange, rubric: Rubric) -> str:
     """Why this can't be graded at all, or nothing: decided by code before any model call."""
     words = _words(exchange.candidate_text)
     if len(words) < LEAST_WORDS:
@@ -143,6 +152,12 @@ def not_an_answer(exchange: Exchange) -> str:
         return "it only repeats what was asked"
     if len(set(words)) < len(words) / 8:
         return "it says the same words again and again"
+    asked = {word for check in rubric.checks for word in _words(f"{check.name} {check.ask}")}
+    if len(own) >= ECHO_WORDS and len(own - asked) < LEAST_OWN_SHARE * len(own):
+        return "it repeats what an answer is judged by"
+    deeds = sum(word.endswith("ed") for word in words)
+    if len(words) >= HEAP_WORDS and deeds < FEWEST_DEEDS and not _JOINTS.intersection(words):
+        return "it is a heap of words without a sentence that tells something"
     return ""
 
 

@@ -122,14 +122,18 @@ class Library:
             if rule.rubric == rubric.digest:
                 return rule
         for rule in own:
-            return replace(rule, fitted_on=f"{rule.fitted_on}, for another version of the rubric")
+            return _carried_over(rule)
         for rule in same_checks:
             if rule.model == ANY_MODEL:
-                return rule
+                return rule if rule.rubric == rubric.digest else _carried_over(rule)
         return equal_rule(rubric)
 
     def questions_for(self, company_id: str, kind: str = "story") -> list[Question]:
         return [q for q in self.questions if q.kind == kind and q.company in (GENERAL, company_id)]
+
+
+def _carried_over(rule: ScoreRule) -> ScoreRule:
+    return replace(rule, fitted_on=f"{rule.fitted_on}, for another version of the rubric")
 
 
 def read_rubric(path: Path) -> Rubric:

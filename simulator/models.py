@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import ip_address
@@ -62,6 +62,10 @@ class _BusyError(ModelUnavailableError):
     def __init__(self, problem: str, wait_seconds: float = 0.0) -> None:
         super().__init__(problem, "Try again in a moment.")
         self.wait_seconds = wait_seconds
+
+
+class NeitherWordError(UnusableReplyError):
+    """The first token of a reply to a yes/no question is neither word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ class ChatModel:
         except (AttributeError, KeyError, OverflowError, TypeError) as error:
             raise UnusableReplyError(f"{self.name} sent log-probabilities that make no sense.") from error
         if not LEAST_YES_NO_MASS <= yes + no <= MOST_YES_NO_MASS:  # false for NaN, too
-            raise UnusableReplyError(f"{self.name} answered a yes/no check with neither word.")
+            raise NeitherWordError(f"{self.name} answered a yes/no check with neither word.")
         floor = 1e-6
         return YesNo(math.log(max(yes, floor)) - math.log(max(no, floor)), yes + no)
 
@@ -219,8 +223,17 @@ class ChatModel:
         """See by one small call that they are really there: servers drop them silently.
 
         Raises ConfigurationError where they are not."""
-        with suppress(UnusableReplyError):  # what it says does not matter here
+        try:
             self.yes_no([("user", "Is water wet? Answer Yes or No.")])
+        except NeitherWordError:
+            return  # what it says does not matter here
+        except UnusableReplyError as error:
+            if error.__cause__ is None or not isinstance(error.__cause__, openai.APIStatusError):
+                raise
+            raise ConfigurationError(  # servers that know no `logprobs` refuse the setting
+                f"{self.name} refused a request for log-probabilities, which grading needs: {error.problem}",
+                "Set SIMULATOR_GRADING=structured, or use an endpoint that returns `logprobs`.",
+            ) from error
 
     def typed(self, messages: Sequence[Message], kind: type[Typed], lane: Lane = Lane.LIVE) -> Typed:
         """The reply as a value of that kind. Raises UnusableReplyError when it is not one: nothing is guessed."""
@@ -319,6 +332,10 @@ def _checked_text(text: str, metadata: dict[str, Any], extra: dict[str, Any]) ->
     return text
 
 
+_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What the clients raise over a body that is not what they expect."""
+
+
 def _mapped(error: BaseException, name: str) -> BaseException:
     """The one map from what the clients raise to the errors of this program."""
     if isinstance(error, SimulatorError):
@@ -343,7 +360,11 @@ def _mapped(error: BaseException, name: str) -> BaseException:
         told = str(error.message)
         told = (told.replace(key, "***") if len(key) > 8 else told)[:200]  # some servers repeat the key
         return UnusableReplyError(f"{name} refused the request: {told}.", "Check the model's context size.")
-    if isinstance(error, openai.APIError | json.JSONDecodeError | IndexError | KeyError | TypeError | ValueError):
+    if isinstance(error, openai.ContentFilterFinishReasonError):
+        return ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
+    if isinstance(error, openai.LengthFinishReasonError):
+        return UnusableReplyError(f"{name}'s reply was cut at its length limit.")
+    if isinstance(error, (openai.APIError, json.JSONDecodeError, *_MALFORMED)):
         return UnusableReplyError(f"{name} sent something that is not a reply ({type(error).__name__}).")
     if isinstance(error, Exception):  # another provider's client, whose error classes aren't known here
         return ModelUnavailableError(f"{name} failed with {type(error).__name__}.", "Try again.")

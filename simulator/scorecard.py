@@ -83,6 +83,11 @@ class DimensionScore:
     high: float
     ratings: tuple[Rating, ...]
 
+    @property
+    def mean(self) -> float:
+        """The score before it is rounded to a tenth."""
+        return sum(one.score for one in self.ratings) / len(self.ratings)
+
 
 @dataclass(frozen=True, slots=True)
 class Scorecard:
@@ -133,7 +138,7 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
         overall=overall,
         low=low,
         high=high,
-        lens=weighted({one.dimension: one.score for one in dimensions}, company.lens) if dimensions else None,
+        lens=weighted({one.dimension: one.mean for one in dimensions}, company.lens) if dimensions else None,
         firmness=reaching(overall, errors, company.bar) if overall is not None else None,
         verdict=_verdict(overall, low, high, company.bar),
         dimensions=dimensions,

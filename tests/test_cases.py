@@ -134,7 +134,7 @@ def test_every_test_answer_was_labelled_twice_and_settled_by_the_lower_score() -
 def test_no_labelled_answer_is_taken_for_no_answer_by_code_unless_it_is_off_topic() -> None:
     for one in LABELLED.values():
         if not one.flags["flag.off_topic"]:
-            assert not_an_answer(one.exchange) == "", one.id
+            assert not_an_answer(one.exchange, RUBRIC) == "", one.id
 
 
 # --- marks -----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from evals.cases import Pair, answers, lookalikes, openings, pairs, queries, tri
 from evals.gate import GOALS, Goal, Line, Outcome, judged, load_goals
 from evals.runs import Run
 from evals.suites import SUITES
+from evals.suites.agreement import RIVALS
 from simulator.errors import InputError
 from simulator.rubric import DIMENSIONS
 
@@ -41,7 +42,8 @@ def made(tmp_path: Path) -> MakeRun:
 
 def graded(scores: Mapping[str, int]) -> dict[str, Any]:
     overall = round(sum(scores.values()) / len(scores), 1)
-    return {"scores": scores, "overall": overall, "band": None, "bands": {}}
+    rivals = {name: {key: float(score) for key, score in scores.items()} for name in RIVALS}
+    return {"scores": scores, "overall": overall, "band": None, "bands": {}, "rivals": rivals}
 
 
 def level(score: int) -> dict[str, Any]:

@@ -103,8 +103,8 @@ def asked(model: ScriptedModel) -> list[str]:
 
 def told(app: AppTest) -> str:
     """All words and HTML on the page, but for what stands in boxes."""
-    parts = (*app.get("html"), *app.markdown, *app.caption, *app.success, *app.get("progress"))
-    return "\n".join(str(getattr(one, "value", "") or one.proto.text) for one in parts)
+    parts = [str(one.value) for one in (*app.get("html"), *app.markdown, *app.caption, *app.success)]
+    return "\n".join([*parts, *(one.proto.text for one in app.get("progress"))])
 
 
 def labels(app: AppTest) -> list[str]:
@@ -256,8 +256,8 @@ def test_what_the_fitted_rule_cannot_do_for_a_rubric_is_told(page: Callable[[], 
     new = "\n## context.extra\n- name: New\n- dimension: data_use\n- ask: Is it new?\n"
     app = edit(page(), SHIPPED + new)
     assert "No weight yet: context.extra." in told(app)
-    without = re.sub(r"\n## result\.multiple\n.*?(?=\n## )", "", SHIPPED, flags=re.DOTALL)
-    assert "Without result.multiple the fitted score rule cannot be used" in told(edit(app, without))
+    without = re.sub(r"\n## context\.timeline\n.*?(?=\n## )", "", SHIPPED, flags=re.DOTALL)
+    assert "Without context.timeline the fitted score rule cannot be used" in told(edit(app, without))
 
 
 # A new version

@@ -33,4 +33,4 @@ def test_every_labelled_answer_is_english_whatever_its_style(split: str) -> None
     for line in (FOLDER / "answers" / f"{split}.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         text = " ".join(turn["text"] for turn in record["turns"] if turn["role"] == "candidate")
-        assert is_english(text), record["id"]
+        assert is_english(text) or record["flags"]["flag.off_topic"], record["id"]

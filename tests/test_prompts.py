@@ -11,6 +11,7 @@ from simulator import markdown
 from simulator.errors import ContentError
 from simulator.library import load_library
 from simulator.prompts import Prompt, clean, digest_of, fenced, prompt_from
+from simulator.rubric import Check
 from simulator.settings import ROOT
 
 TEMPLATE = "Question: {{ question }}\nAsk: {{ ask }}"
@@ -57,7 +58,8 @@ def test_every_shipped_prompt_renders_with_the_inputs_that_it_declares() -> None
     prompts = load_library(ROOT).prompts
     assert prompts
     for one in prompts.values():
-        rendered = one.render(**{name: f"«{name}»" for name in one.inputs})
+        given = {name: [Check("c", "", f"«{name}»")] if name == "checks" else f"«{name}»" for name in one.inputs}
+        rendered = one.render(**given)
         assert all(f"«{name}»" in rendered for name in one.inputs), one.id
 
 

@@ -96,7 +96,7 @@ def _lens(program: Conductor, card: Scorecard, company: Company) -> None:
             key="lens",
         )
         weights = companies[chosen].lens if chosen else {}
-        overall = weighted({one.dimension: one.score for one in card.dimensions}, weights)
+        overall = weighted({one.dimension: one.mean for one in card.dimensions}, weights)
         st.html(f'<div class="lens"><span class="number">{overall:.1f}</span></div>')
     if chosen:
         names = program.rubric.dimension_names
