@@ -55,7 +55,7 @@ def page() -> None:
 
 def _choose(versions: Versions) -> str:
     names = versions.names
-    if "lab-version" not in st.session_state:
+    if st.session_state.get("lab-version") not in names:
         st.session_state["lab-version"] = versions.latest
     return str(st.selectbox(words("version"), names, key="lab-version"))
 
@@ -64,7 +64,9 @@ def _edit(versions: Versions, version: str) -> str:
     key, file = f"lab-text-{version}", f"prompts/rubrics/{version}.md"
     if key not in st.session_state:
         st.session_state[key] = versions.text(version)
-    st.text_area(words("text"), key=key, height=420, on_change=lambda: versions.keep(version, st.session_state[key]))
+    st.text_area(words("text"), key=key, height=420, on_change=_keep, args=(versions, version))
+    if error := st.session_state.pop("lab-keep-error", ""):
+        _alert(error)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words("changed" if versions.is_changed(version) else "unchanged", file=f"`{file}`"))
         if versions.is_changed(version):
@@ -72,6 +74,13 @@ def _edit(versions: Versions, version: str) -> str:
                 st.write(words("discard sure", file=f"`{file}`"))
                 st.button(words("discard"), key="lab-discard", on_click=_discard, args=(versions, version))
     return str(st.session_state[key])
+
+
+def _keep(versions: Versions, version: str) -> None:
+    try:
+        versions.keep(version, st.session_state[f"lab-text-{version}"])
+    except SimulatorError as error:
+        st.session_state["lab-keep-error"] = str(error)
 
 
 def _discard(versions: Versions, version: str) -> None:

@@ -105,6 +105,8 @@ class Laboratory:
         self._lock = threading.Lock()
         self._trials: dict[str, Trial] = {}
         self._comparisons: dict[tuple[Path, Path], Future[Comparison]] = {}
+        # Python waits for the suite's threads before it ends, and calls `atexit` only after that.
+        threading._register_atexit(self.stop)  # type: ignore[attr-defined]
 
     @property
     def model_name(self) -> str:
@@ -118,10 +120,14 @@ class Laboratory:
 
     def trial(self, rubric: Rubric) -> "Trial":
         """The trial of this rubric with the model, rule, content and answers that are in use now."""
-        rule, program = self.rule(rubric), self.program
-        made_of = [self.model_name, repr(rule), program.settings.grading]
-        answers = [repr(answer) for answer in SUITE.cases(SPLIT)]
-        name = f"{rubric.digest}-{digest_of(*made_of, program.locator.version, program.library.digest, *answers)[:6]}"
+        program, library = self.program, self.program.library
+        made_of = [
+            *(self.model_name, program.settings.grading, program.locator.version, library.digest),
+            repr(self.rule(rubric)),
+            *sorted(prompt.digest for prompt in library.prompts.values()),
+            *(repr(answer) for answer in SUITE.cases(SPLIT)),
+        ]
+        name = f"{rubric.digest}-{digest_of(*made_of)[:6]}"
         with self._lock:
             if name not in self._trials:
                 self._trials[name] = Trial(self, rubric, name)
@@ -131,6 +137,11 @@ class Laboratory:
     def under_way(self) -> list["Trial"]:
         with self._lock:
             return [trial for trial in self._trials.values() if trial.progress.active]
+
+    def stop(self) -> None:
+        """Stop all trials."""
+        for trial in self.under_way:
+            trial.stop()
 
     def comparison(self, one: "Trial", two: "Trial") -> "Future[Comparison]":
         """Two finished trials compared, worked out once in a thread: it takes a while."""

@@ -24,7 +24,7 @@ from simulator.conductor import STORY_RUBRIC
 from simulator.errors import InputError
 from simulator.library import load_library
 from simulator.rubric import ScoreRule, equal_rule
-from simulator.settings import ROOT
+from simulator.settings import ROOT, Settings
 
 ASK = "Is the outcome given as a number?"
 EDITED = "Is the outcome told as a number?"
@@ -77,8 +77,7 @@ def page(
 
     st.cache_resource.clear()
     yield lambda: AppTest.from_function(draw, default_timeout=300).run()
-    for one in lab.laboratory().under_way:
-        one.stop()
+    lab.laboratory().stop()
     st.cache_resource.clear()
 
 
@@ -151,6 +150,19 @@ def test_a_text_with_faults_is_explained_as_text_and_kept_for_the_next_visit(pag
     assert page().text_area[0].value == SHIPPED
 
 
+def test_a_text_that_the_disk_does_not_take_stays_in_the_box_and_the_reason_is_told(
+    page: Callable[[], AppTest], settings: Settings
+) -> None:
+    app = page()
+    drafts = settings.data_dir / "lab" / "rubrics"
+    drafts.parent.mkdir(exist_ok=True)
+    drafts.write_text("a file where a folder belongs", encoding="utf-8")
+    text = SHIPPED.replace(ASK, EDITED)
+    edit(app, text)
+    assert "could not be written" in told(app)
+    assert app.text_area[0].value == text
+
+
 @pytest.mark.parametrize(
     "text", ["", "no front matter", "---\nid: [\n---\n", "---\nid: a\ncaps: 3\n---\n", "---\n- a\n---\n## x\n"]
 )
@@ -205,9 +217,8 @@ def test_a_stopped_run_is_offered_to_go_on_by_a_new_server_and_asks_nothing_twic
     plain, stop_at = model.reply, CHECKS + 5
 
     def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
-        if len(asked(model)) == stop_at:
-            for one in lab.laboratory().under_way:
-                one.stop()
+        if "<<<" in str(messages[-1]["content"]) and len(asked(model)) == stop_at:
+            lab.laboratory().stop()
         return plain(messages, parameters)
 
     model.reply = reply
