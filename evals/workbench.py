@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.cases import FOLDER
 from evals.journal import Journal, KeptEmbeddings, recording_of
 from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import open_embeddings
@@ -14,6 +15,7 @@ from simulator.library import Library, load_library, read_rubric
 from simulator.local_model import FILE_NAME
 from simulator.methods import Judge, method_of
 from simulator.models import ChatModel, open_model
+from simulator.prompts import digest_of
 from simulator.rubric import Rubric, ScoreRule
 from simulator.settings import EMBEDDED, Settings
 
@@ -62,7 +64,9 @@ class Workbench:
             "model": self.journal.name,
             "method": self.method,
             "rubric": f"{self.rubric.id}@{self.rubric.digest}",
-            "rule": f"{rule.model} {rule.fitted_on}",
+            "rule": f"{rule.model} {rule.fitted_on} ({digest_of(repr(rule))})",
+            "prompts": digest_of(*sorted(prompt.digest for prompt in self.library.prompts.values())),
+            "cases": digest_of(*(path.read_text("utf-8") for path in sorted(FOLDER.rglob("*.jsonl")))),
             "sightings": self.locator.version,
             "knowledge": self.library.digest,
         }

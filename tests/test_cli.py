@@ -194,7 +194,9 @@ def stopped(
     records[1]["turns"][0]["text"] += " Number two."
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     command = [*COMMAND, "grade", "in.jsonl", "--out", "out.jsonl"]
-    with subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE) as process:
+    # Whoever runs the tests in the background has told the shell, and so every child, to ignore Ctrl-C.
+    heeding = ["env", "--default-signal=INT"]
+    with subprocess.Popen([*heeding, *command], env=environment, cwd=folder, stderr=subprocess.PIPE) as process:
         assert second.wait(120)
         process.send_signal(how)
         gone.set()
