@@ -4,8 +4,9 @@ from importlib.util import find_spec
 
 from simulator.pages import shell
 
+# Of the developers' packages; without them the program is whole, and there is no link to the lab. (A comment:
+# Streamlit would draw a bare string of the entry page.)
 LAB_NEEDS = ("evals", "scipy", "sklearn", "statsmodels")
-"""Of the developers' packages; without them the program is whole, and there is no link to the lab."""
 
 
 def rubric_lab() -> None:

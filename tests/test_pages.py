@@ -1,5 +1,6 @@
 """The pages in a real Chromium, against a real page server and a scripted model on the loopback."""
 
+import ast
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -224,3 +225,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, site: Sit
     page.get_by_text("Five dimensions").wait_for()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
     context.close()
+
+
+def test_the_entry_page_draws_nothing_of_its_own_source() -> None:
+    tree = ast.parse((ROOT / "streamlit_app.py").read_text(encoding="utf-8"))
+    bare = [one for one in tree.body[1:] if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
+    assert bare == []  # Streamlit draws bare values
