@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 from sklearn.feature_extraction.text import TfidfVectorizer
+from test_transcript import said
 
 from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
@@ -30,7 +31,7 @@ from simulator.evidence import (
     place_features,
     word_features,
 )
-from simulator.interview import Role, Turn
+from simulator.interview import Role
 from simulator.rubric import Check, Sighting
 from simulator.settings import ROOT
 from simulator.transcript import Sentence, sentences
@@ -63,16 +64,6 @@ class Hashed(Embeddings):
         raw = np.frombuffer(hashlib.sha256(text.encode()).digest()[:WIDTH], np.uint8).astype(float) - 127.5
         vector: list[float] = (raw / np.linalg.norm(raw)).tolist()
         return vector
-
-
-def said(*texts: str) -> list[Turn]:
-    """Candidate turns with a probe between each two."""
-    turns: list[Turn] = []
-    for number, text in enumerate(texts):
-        if turns:
-            turns.append(Turn(f"p{number}", Role.INTERVIEWER, "And what did that cost?"))
-        turns.append(Turn(f"a{number}", Role.CANDIDATE, text))
-    return turns
 
 
 def told(*texts: str) -> list[Sentence]:
