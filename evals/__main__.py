@@ -69,7 +69,7 @@ def run(
     model: ModelOption = "",
     method: Annotated[str, typer.Option(help="checkwise or structured; the setting decides by default.")] = "",
     out: OutOption = "",
-    workers: Annotated[int, typer.Option(min=1, help="Cases at a time; by default as the endpoint allows.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Cases at a time; 0: as the endpoint allows.")] = 0,
     replay_only: Annotated[bool, typer.Option("--replay", help="Only from the recordings; no model.")] = False,
 ) -> None:
     """Put the cases of a split to the suites; a run that was stopped goes on."""

@@ -17,7 +17,6 @@ from scipy.optimize import lsq_linear
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from evals.cases import Answer, Marks
 from evals.metrics import qwk
@@ -42,8 +41,8 @@ from simulator.rubric import (
 from simulator.transcript import sentences
 
 ASKED = (
-    "context.goal", "action.mechanism", "action.diagnosis", "action.prioritisation", "action.unblocking",
-    "answer.structure", "flag.off_topic", "anchor.alternatives", "anchor.revisit", "anchor.fix", "anchor.verified",
+    "action.mechanism", "action.prioritisation", "action.unblocking", "answer.structure", "flag.off_topic",
+    "anchor.verified",
 )  # fmt: skip
 """Checks on which the embedded model's word adds to the sentence model's (evals/README.md has the figures).
 The others are not put to it: each costs 0.4 s an answer."""
@@ -153,8 +152,14 @@ def odds_of(
     return found
 
 
-def _folds(groups: Sequence[str], most: int = _FOLDS) -> Iterator[tuple[Matrix, Matrix]]:
-    yield from GroupKFold(min(most, len(set(groups)))).split(np.zeros(len(groups)), groups=groups)
+def _folds(questions: Sequence[str], most: int = _FOLDS) -> Iterator[tuple[Matrix, Matrix]]:
+    """Train and left-out rows. Neighbouring questions are left out together: one hand wrote their answers, and a
+    model that has seen the hand is judged too well."""
+    order = {question: place for place, question in enumerate(dict.fromkeys(questions))}
+    places = np.array([order[question] for question in questions])
+    for left_out in np.array_split(np.arange(len(order)), min(most, len(order))):
+        rest = np.isin(places, left_out)
+        yield np.flatnonzero(~rest), np.flatnonzero(rest)
 
 
 def gold_of(answers: Sequence[Answer], marks: Mapping[str, Marks], rubric: Rubric) -> Matrix:
@@ -173,12 +178,13 @@ def gold_of(answers: Sequence[Answer], marks: Mapping[str, Marks], rubric: Rubri
 
 
 def _signals(answers: Sequence[Answer], check: str, odds: Odds, sightings: Sightings) -> Matrix:
-    """Log-odds (0 where the model was not asked), peak and mean of one check, one row an answer."""
+    """Log-odds (0 where the model was not asked), peak, second and mean of one check, one row an answer."""
     return np.array(
         [
             (
                 odds.get(one.id, {}).get(check, 0.0),
                 sightings[one.id][check].peak,
+                sightings[one.id][check].second,
                 sightings[one.id][check].mean,
             )
             for one in answers
@@ -186,13 +192,25 @@ def _signals(answers: Sequence[Answer], check: str, odds: Odds, sightings: Sight
     )
 
 
-def fit_calibration(signals: Matrix, gold: Matrix) -> Calibration:
-    """Logistic regression of the three signals (log-odds, peak, mean) whose slopes are not negative: a signal
-    that runs against the labels is left out."""
+def fit_calibration(signals: Matrix, gold: Matrix, asked: Matrix | None = None) -> Calibration:
+    """Two logistic regressions whose slopes are not negative: of what code has sighted (peak, second, mean), on all
+    answers, and of that sum and the model's log-odds, on those that the model was `asked` about (one bool a row)."""
+    (peak, second, mean), offset = _fit_logistic(signals[:, 1:], gold)
+    slope = 0.0
+    if asked is not None and asked.any():
+        seen = signals[asked, 1:] @ (peak, second, mean) + offset
+        (slope, share), own = _fit_logistic(np.column_stack([signals[asked, 0], seen]), gold[asked])
+        peak, second, mean, offset = share * peak, share * second, share * mean, own + share * offset
+    slope, offset, peak, mean, second = (round(float(one), 4) for one in (slope, offset, peak, mean, second))
+    return Calibration(slope, offset, 0.5, peak, mean, second)
+
+
+def _fit_logistic(signals: Matrix, gold: Matrix) -> tuple[Matrix, float]:
+    """Slopes and offset; a signal that runs against the labels is left out."""
     centre, spread = signals.mean(axis=0), signals.std(axis=0)
     kept = np.flatnonzero(spread > 1e-6)
     share = (gold.sum() + 0.5) / (len(gold) + 1)
-    slopes, offset = np.zeros(3), float(np.log(share / (1 - share)))
+    slopes, offset = np.zeros(signals.shape[1]), float(np.log(share / (1 - share)))
     while len(kept) and 0 < gold.sum() < len(gold):
         scaled = (signals[:, kept] - centre[kept]) / spread[kept]
         model = LogisticRegression(C=0.5).fit(scaled, gold)
@@ -201,8 +219,7 @@ def fit_calibration(signals: Matrix, gold: Matrix) -> Calibration:
             offset = float(model.intercept_[0] - slopes @ centre)
             break
         kept = np.delete(kept, int(np.argmin(model.coef_[0])))
-    slope, peak, mean = (round(float(one), 4) for one in slopes)
-    return Calibration(slope, round(offset, 4), 0.5, peak, mean)
+    return slopes, offset
 
 
 def fit_rule(
@@ -225,16 +242,15 @@ def fit_rule(
     chances, calibrations = np.zeros(gold.shape), {}
     for column, name in enumerate(names):
         signals = _signals(answers, name, odds, sightings)
+        put = asked & (name in ASKED)
         for train, rest in folds:
-            recorded = train[asked[train]]
-            with_model = fit_calibration(signals[recorded], gold[recorded, column])
-            alone = fit_calibration(signals[train] * (0, 1, 1), gold[train, column])
+            with_model = fit_calibration(signals[train], gold[train, column], put[train])
+            alone = fit_calibration(signals[train], gold[train, column])
             for row in rest:
-                one = with_model if asked[row] else alone
-                chances[row, column] = one.probability(signals[row, 0], Sighting((), *signals[row, 1:]))
-        calibrations[name] = fit_calibration(signals[asked], gold[asked, column])
-        if name not in ASKED:  # nothing of it needs a recording
-            calibrations[name] = fit_calibration(signals, gold[:, column])
+                one = with_model if put[row] else alone
+                odds_of_yes, peak, second, mean = signals[row]
+                chances[row, column] = one.probability(odds_of_yes, Sighting((), peak, mean, second))
+        calibrations[name] = fit_calibration(signals, gold[:, column], put)
     on_topic = ~gold[:, names.index(OFF_TOPIC)]
     line = float(np.quantile(chances[on_topic, names.index(OFF_TOPIC)], 1 - MOST_REFUSED))
     calibrations[OFF_TOPIC] = replace(calibrations[OFF_TOPIC], threshold=round(max(0.5, line), 3))

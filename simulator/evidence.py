@@ -31,6 +31,8 @@ LEAST_LIKENESS = 0.28
 """Cosine similarity plus bonus that a sentence must reach to be cited."""
 LEAST_STRENGTH = -0.5
 """Log-odds that the trained model must give a sentence for it to be cited."""
+LONE_SENTENCE = 3.0
+"""How much weaker than the only sentence of an answer the missing second one is taken to be."""
 EMBEDDING_SCALE = 3.0
 """Lengthens the unit vectors, so that one penalty suits them and the rest of a sentence's features."""
 _TOKEN = re.compile(r"\b\w+\b|[%$€£]")
@@ -153,7 +155,8 @@ class Locator:
             scores, least = self._likeness(check, texts), LEAST_LIKENESS
         best = int(np.argmax(scores))
         found = (sentences[best].evidence,) if scores[best] >= least else ()
-        return Sighting(found, float(scores[best]), float(scores.mean()))
+        second = float(np.sort(scores)[-2]) if len(scores) > 1 else float(scores[best]) - LONE_SENTENCE
+        return Sighting(found, float(scores[best]), float(scores.mean()), second)
 
     def _all_log_odds(self, texts: tuple[str, ...]) -> Matrix:
         assert self._trained

@@ -38,11 +38,12 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """Where a check shows in the candidate's sentences, and how strongly, as code sees it without the model: in
-    the sentence that shows it best (`peak`), and over all sentences (`mean`)."""
+    the sentence that shows it best (`peak`), in the next best one (`second`), and over all (`mean`)."""
 
     evidence: tuple[Evidence, ...] = ()
     peak: float = 0.0
     mean: float = 0.0
+    second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +109,19 @@ class Cap:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Turns the model's raw log-odds of yes on one check, and what code has sighted, into a probability:
-    sigmoid(slope * log-odds + peak * sighting.peak + mean * sighting.mean + offset). A slope of 0 means that
-    the model's word on this check adds nothing: it is then not asked."""
+    sigmoid(slope * log-odds + peak * sighting.peak + second * sighting.second + mean * sighting.mean + offset). A
+    slope of 0 means that the model's word on this check adds nothing: it is then not asked."""
 
     slope: float = 1.0
     offset: float = 0.0
     threshold: float = 0.5
     peak: float = 0.0
     mean: float = 0.0
+    second: float = 0.0
 
     def probability(self, log_odds: float, sighting: Sighting) -> float:
-        value = self.slope * log_odds + self.peak * sighting.peak + self.mean * sighting.mean + self.offset
+        seen = self.peak * sighting.peak + self.second * sighting.second + self.mean * sighting.mean
+        value = self.slope * log_odds + seen + self.offset
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))
 
 
@@ -161,7 +164,7 @@ class ScoreRule:
 
 @dataclass(frozen=True, slots=True)
 class Rubric:
-    """A rubric file: its checks in order, caps and bar. `digest` is its version."""
+    """A rubric file: its checks in order, caps and bar, for one kind of question. `digest` is its version."""
 
     id: str
     digest: str
@@ -169,6 +172,7 @@ class Rubric:
     caps: tuple[Cap, ...]
     bar: float
     dimension_names: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "story"
 
     def check(self, check_id: str) -> Check:
         return next(check for check in self.checks if check.id == check_id)
