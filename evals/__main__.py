@@ -20,7 +20,6 @@ from evals.report import write_report
 from evals.runs import FOLDER, Figure, Run, begin, with_progress
 from evals.suites import SUITES
 from evals.workbench import Workbench, open_workbench
-from simulator.conductor import STORY_RUBRIC
 from simulator.errors import InputError, SimulatorError
 from simulator.evidence import Locator
 from simulator.methods import method_of
@@ -151,28 +150,33 @@ def fit_(
     rubric: RubricOption = None,
     model: ModelOption = "",
 ) -> None:
-    """Fit the sentence model and the score rules on train, and write them beside the rubric."""
+    """Fit sentence models and score rules on train, and write them beside the rubrics: all, or the one given."""
     bench = open_workbench(_settings(model), replay=recorded, rubric_file=rubric)
     try:
-        _fit(bench, rubric.stem if rubric else STORY_RUBRIC.rpartition("/")[2])
+        kinds = [bench.rubric.kind] if rubric else [one.kind for one in bench.library.rubrics.values()]
+        fitted = {kind: _fit(bench.of_kind(kind), rubric.stem if rubric else kind) for kind in kinds}
+        path = recording_of(bench.journal.name).with_suffix(".offsets.json")
+        before = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        path.write_text(json.dumps(before | fitted) + "\n", "utf-8")
     finally:
         bench.close()
 
 
-def _fit(bench: Workbench, stem: str) -> None:
-    answers, marks = cases.answers("train"), cases.marks("train")
-    folder = ROOT / "prompts" / "rubrics"
+def _fit(bench: Workbench, stem: str) -> dict[str, float]:
+    """Fits for one rubric and writes all but what the simplest rival needs, which it gives back."""
+    kind, folder = bench.rubric.kind, ROOT / "prompts" / "rubrics"
+    answers, marks = cases.answers("train", kind), cases.marks("train", kind)
     told = fit.marked(answers, marks)
     trained = fit.fit_sentences(told, bench.embeddings, bench.locator.embedding)
     trained.save(folder / f"{stem}.sentences.npz")
     locator = Locator(bench.embeddings, bench.locator.embedding, trained)
-    console.print(f"Sentence model: {trained.fitted_on}, {len(trained.vocabulary)} words and pairs")
+    console.print(f"{stem}.sentences.npz: {trained.fitted_on}, {len(trained.vocabulary)} words and pairs")
     seen = fit.left_out_sightings(answers, told, bench.rubric, bench.embeddings, bench.locator.embedding)
     method = method_of(bench.method, bench.library.prompts, bench.journal)
     odds: dict[str, Mapping[str, float]] = {}
     for answer in answers:
         with suppress(MissingRecordingError):  # the rest of the rule does without the model's word on it
-            odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED)
+            odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED[kind])
     gold = fit.gold_of(answers, marks, bench.rubric)
     rule, offsets = fit.fit_rule(
         answers,
@@ -184,9 +188,9 @@ def _fit(bench: Workbench, stem: str) -> None:
         method=bench.method,
         version=locator.version,
     )
-    recording_of(bench.journal.name).with_suffix(".offsets.json").write_text(json.dumps(offsets) + "\n", "utf-8")
     _write_rule(rule, folder / f"{stem}.{bench.journal.name}.json")
     _write_rule(fit.fit_any(answers, gold, bench.rubric), folder / f"{stem}.any.json")
+    return offsets
 
 
 def _write_rule(rule: ScoreRule, path: Path) -> None:

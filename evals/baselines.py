@@ -47,14 +47,15 @@ BASELINES = tuple(_MADE)
 
 
 def blind_scores(name: str, answers: Sequence[Answer]) -> Array:
-    """Scores 1-4 that the baseline gives, one row an answer, one column a dimension."""
-    texts = [one.exchange.candidate_text for one in answers]
-    columns = [np.clip(np.rint(_trained(name, dimension).predict(texts)), 1, 4) for dimension in DIMENSIONS]
+    """Scores 1-4 that the baseline gives, one row an answer, one column a dimension. All answers are to one kind of
+    question."""
+    texts, kind = [one.exchange.candidate_text for one in answers], answers[0].exchange.question.kind
+    columns = [np.clip(np.rint(_trained(name, kind, dimension).predict(texts)), 1, 4) for dimension in DIMENSIONS]
     return np.stack(columns, axis=1).astype(int)
 
 
 @cache
-def _trained(name: str, dimension: str) -> Pipeline:
-    train = answers("train")
+def _trained(name: str, kind: str, dimension: str) -> Pipeline:
+    train = answers("train", kind)
     texts = [one.exchange.candidate_text for one in train]
     return _MADE[name]().fit(texts, [one.scores[dimension] for one in train])

@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from simulator.errors import InputError
-from simulator.interview import Exchange, Question, Role, Turn
+from simulator.interview import Act, Exchange, Question, Role, Turn
 from simulator.prompts import clean
 from simulator.transcript import sentences
 
@@ -20,6 +20,7 @@ FOLDER = Path(__file__).parent / "datasets"
 SPLITS = ("train", "dev", "test")
 MARKED = ("train", "dev")
 """Splits whose sentences are marked."""
+_FOLDERS, _PREFIXES = {"story": "answers", "case": "cases"}, {"story": "", "case": "case-"}
 Split = Literal["train", "dev", "test"]
 Score = Literal[1, 2, 3, 4]
 Move = Literal["down", "up", "down-or-same"]
@@ -39,17 +40,20 @@ class _Turn(BaseModel):
 
     role: Role
     text: str
+    act: Act = Act.ANSWER
 
 
 class _Told(_Case):
     company: str
     question: str = Field(min_length=1)
+    question_id: str = ""
+    """Of a case: its place in the bank of questions."""
     turns: tuple[_Turn, ...] = Field(min_length=1)
 
     @property
     def exchange(self) -> Exchange:
         """As the grader is given it."""
-        return _exchange(self.id, self.question, self.turns)
+        return _exchange(self.id, self.question, self.turns, "case" if self.question_id else "story")
 
     @property
     def words(self) -> int:
@@ -118,6 +122,56 @@ class Opening(_Case):
         return _exchange(self.id, self.question, (_Turn(role=Role.CANDIDATE, text=self.answer),))
 
 
+class Fact(BaseModel):
+    """What a candidate knows and has not said: the check that it shows, the words that it is told in, and what a
+    probe for this very fact would hold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    words: str = Field(min_length=1)
+    asks: tuple[str, ...] = Field(min_length=1)
+
+
+class Sheet(_Case):
+    """A sealed fact sheet, from which a candidate is played: what is said at first in the manner of that `kind`, the
+    facts that are told only when asked for (one a check), and what is said to a probe that asks for none of them."""
+
+    company: str
+    kind: str
+    question: str = Field(min_length=1)
+    opening: str = Field(min_length=1)
+    facts: tuple[Fact, ...] = Field(min_length=1)
+    dodges: tuple[str, ...] = Field(min_length=1)
+
+    @property
+    def exchange(self) -> Exchange:
+        """The question and what the candidate says at first."""
+        return _exchange(self.id, self.question, (_Turn(role=Role.CANDIDATE, text=self.opening),))
+
+    def fact(self, check: str) -> Fact:
+        """The fact that shows this check. Raises KeyError where the sheet has none."""
+        return {one.check: one for one in self.facts}[check]
+
+
+class Asked(_Case):
+    """A probe beside a fact of a sheet: would a willing candidate tell this fact in reply?"""
+
+    sheet: str
+    check: str
+    probe: str
+    asked: bool
+
+
+class Recounted(_Case):
+    """A reply beside a fact of a sheet: is the fact in it?"""
+
+    sheet: str
+    check: str
+    reply: str
+    told: bool
+
+
 class Query(_Case):
     """What is searched in the passages, under which filters, and the passages that answer it."""
 
@@ -144,19 +198,21 @@ class Pair:
         return _exchange(self.edit.id, self.base.question, self.edit.turns)
 
 
-def _exchange(case_id: str, question: str, turns: Iterable[_Turn]) -> Exchange:
-    told = tuple(Turn(f"{case_id}:{number}", turn.role, clean(turn.text)) for number, turn in enumerate(turns))
-    return Exchange(Question(case_id, clean(question)), told)
+def _exchange(case_id: str, question: str, turns: Iterable[_Turn], kind: str = "story") -> Exchange:
+    told = tuple(
+        Turn(f"{case_id}:{number}", turn.role, clean(turn.text), act=turn.act) for number, turn in enumerate(turns)
+    )
+    return Exchange(Question(case_id, clean(question), kind), told)
 
 
-def answers(split: str) -> list[Answer]:
-    """The labelled answers of one split."""
-    return _of(Answer, split, FOLDER / "answers" / f"{split}.jsonl")
+def answers(split: str, kind: str = "story") -> list[Answer]:
+    """The labelled answers of one split to questions of one kind."""
+    return _of(Answer, split, FOLDER / _FOLDERS[kind] / f"{split}.jsonl")
 
 
-def marks(split: str) -> dict[str, Marks]:
+def marks(split: str, kind: str = "story") -> dict[str, Marks]:
     """The marked sentences of one split's answers, by answer."""
-    return {one.id: one for one in _read(Marks, FOLDER / "marks" / f"{split}.jsonl")}
+    return {one.id: one for one in _read(Marks, FOLDER / "marks" / f"{_PREFIXES[kind]}{split}.jsonl")}
 
 
 def sentences_of(answer: Answer) -> dict[int, tuple[int, int, int]]:
@@ -182,6 +238,21 @@ def lookalikes(split: str) -> list[Answer]:
 
 def openings(split: str) -> list[Opening]:
     return _of(Opening, split, FOLDER / "probing" / "probing.jsonl")
+
+
+def sheets(split: str) -> list[Sheet]:
+    """The fact sheets of one split."""
+    return _of(Sheet, split, FOLDER / "candidates" / "sheets.jsonl")
+
+
+def asked(split: str) -> list[Asked]:
+    """Probes judged by hand: whether they ask for a fact."""
+    return _of(Asked, split, FOLDER / "candidates" / "asked.jsonl")
+
+
+def recounted(split: str) -> list[Recounted]:
+    """Replies judged by hand: whether a fact is in them."""
+    return _of(Recounted, split, FOLDER / "candidates" / "told.jsonl")
 
 
 def queries(split: str) -> list[Query]:

@@ -14,7 +14,7 @@ import numpy as np
 from evals.cases import Answer, answers
 from evals.metrics import Array, Interval, bootstrap, cases_needed, detectable, holm, mcnemar_p, sign_flip_p
 from evals.runs import Result, Run
-from evals.suites.agreement import AgreementSuite, decisions, gold_matrix, mean_qwk, score_matrix
+from evals.suites.agreement import AGREEMENT, decisions, gold_matrix, mean_qwk, score_matrix
 from simulator.errors import InputError
 from simulator.rubric import DIMENSIONS
 
@@ -164,7 +164,7 @@ def compare_runs(one: Run, two: Run) -> Comparison:
             f"{one.folder.name} is of the split {one.split}, {two.folder.name} of {two.split}.",
             "Compare runs of the same split.",
         )
-    first, second = one.results(AgreementSuite.name), two.results(AgreementSuite.name)
+    first, second = one.results(AGREEMENT.name), two.results(AGREEMENT.name)
     labelled = answers(one.split)
     both = [answer for answer in labelled if answer.id in first and answer.id in second]
     questions = {answer.question for answer in both}

@@ -40,12 +40,15 @@ from simulator.rubric import (
 )
 from simulator.transcript import sentences
 
-ASKED = (
-    "action.mechanism", "action.prioritisation", "action.unblocking", "answer.structure", "flag.off_topic",
-    "anchor.verified",
-)  # fmt: skip
-"""Checks on which the embedded model's word adds to the sentence model's (evals/README.md has the figures).
-The others are not put to it: each costs 0.4 s an answer."""
+ASKED = {
+    "story": (
+        "action.mechanism", "action.prioritisation", "action.unblocking", "answer.structure", "flag.off_topic",
+        "anchor.verified",
+    ),
+    "case": (),
+}  # fmt: skip
+"""Checks, by kind of question, on which the embedded model's word adds to the sentence model's (evals/README.md has
+the figures). The others are not put to it: each costs 0.4 s an answer."""
 _RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 _FOLDS = 10
 _SENTENCE_FOLDS = 5
@@ -242,7 +245,7 @@ def fit_rule(
     chances, calibrations = np.zeros(gold.shape), {}
     for column, name in enumerate(names):
         signals = _signals(answers, name, odds, sightings)
-        put = asked & (name in ASKED)
+        put = asked & (name in ASKED[rubric.kind])
         for train, rest in folds:
             with_model = fit_calibration(signals[train], gold[train, column], put[train])
             alone = fit_calibration(signals[train], gold[train, column])

@@ -11,16 +11,16 @@ import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from simulator.answer_file import LineFile
-from simulator.errors import InputError, SimulatorError
+from simulator.errors import InputError, ModelRefusedError, SimulatorError, UnusableReplyError
 from simulator.methods import Judge
 from simulator.models import Lane, Message, Typed, YesNo
 from simulator.prompts import digest_of
@@ -30,6 +30,12 @@ RECORDINGS = Path(__file__).parent / "recordings"
 
 class MissingRecordingError(SimulatorError):
     """A prompt has changed, or is new, and no reply of this model to it is recorded."""
+
+
+class _Speaker(Protocol):
+    """What speaks, of a model."""
+
+    def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = ...) -> Iterator[str]: ...
 
 
 class Journal:
@@ -70,6 +76,30 @@ class Journal:
         reply = self._behind(messages).typed(messages, kind, lane)
         self._keep(key, {"typed": reply.model_dump(mode="json")}, started)
         return reply
+
+    def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
+        """The reply in pieces. As much of it is kept as was listened to, and why it was of no use, if it was not."""
+        key = digest_of(self.name, str(max_tokens), *_texts(messages))
+        if (kept := self._found(key)) is not None:
+            yield kept["said"]
+            if kept["useless"]:
+                raise UnusableReplyError(kept["useless"])
+            return
+        started, said, useless, whole = time.monotonic(), "", "", False
+        try:
+            for piece in cast(_Speaker, self._behind(messages)).stream(messages, max_tokens, lane):
+                said += piece
+                yield piece
+            whole = True
+        except GeneratorExit:  # the listener has heard enough
+            whole = True
+            raise
+        except (UnusableReplyError, ModelRefusedError) as error:
+            useless, whole = error.problem, True
+            raise
+        finally:
+            if whole:
+                self._keep(key, {"said": said, "useless": useless}, started)
 
     @property
     def spent(self) -> tuple[int, float]:

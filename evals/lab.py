@@ -13,7 +13,8 @@ from pathlib import Path
 import streamlit as st
 
 from evals import lab_comparison
-from evals.trial import SPLIT, SUITE, Laboratory, Progress, Stage, Trial
+from evals.suites.agreement import AGREEMENT
+from evals.trial import SPLIT, Laboratory, Progress, Stage, Trial
 from evals.versions import IN_USE, Reading, Versions, read
 from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
@@ -38,7 +39,7 @@ def page() -> None:
     st.title(words("title"))
     try:
         program, lab = conductor(), laboratory()
-        st.write(words("tagline", n=len(SUITE.cases(SPLIT))))
+        st.write(words("tagline", n=len(AGREEMENT.cases(SPLIT))))
         versions = Versions(program.settings.content_dir, lab.folder)
         version = _choose(versions)
         text = _edit(versions, version)

@@ -12,7 +12,8 @@ from evals.cases import Answer
 from evals.compare import ChangedCase, Comparison, Difference
 from evals.metrics import LEVELS, Interval
 from evals.runs import Result, score_of
-from evals.trial import SPLIT, SUITE, Trial
+from evals.suites.agreement import AGREEMENT
+from evals.trial import SPLIT, Trial
 from simulator.interview import Role
 from simulator.pages.shell import said, words_of
 from simulator.rubric import DIMENSIONS, Rubric
@@ -34,8 +35,8 @@ def draw(comparison: Comparison, in_use: Trial, yours: Trial) -> None:
     st.caption(words("dimensions note"))
     decided = comparison.advance
     st.write(words("advance", one=decided.one, two=decided.two, n=comparison.n, p=f"{decided.p:.3f}"))
-    answers = SUITE.cases(SPLIT)
-    results = [trial.run.results(SUITE.name) for trial in (in_use, yours)]
+    answers = AGREEMENT.cases(SPLIT)
+    results = [trial.run.results(AGREEMENT.name) for trial in (in_use, yours)]
     _confusions(answers, results, names)
     _changes(comparison, {one.id: one for one in answers}, results, (in_use.rubric, yours.rubric))
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from evals.compare import Comparison, compare_runs
 from evals.journal import Journal, KeptEmbeddings, recording_of
 from evals.runs import Run, begin, execute
-from evals.suites.agreement import AgreementSuite
+from evals.suites.agreement import AGREEMENT
 from evals.workbench import EMBEDDED_NAME, Workbench
 from simulator.answer_file import LineFile
 from simulator.conductor import STORY_RUBRIC, Conductor
@@ -33,7 +33,6 @@ from simulator.rubric import Rubric, ScoreRule
 from simulator.settings import EMBEDDED
 
 SPLIT = "dev"
-SUITE = AgreementSuite()
 REMOTE_WORKERS = 8
 """Answers at a time where the model is not on this machine; the embedded one has one slot for gradings."""
 _PACE = 8
@@ -116,16 +115,18 @@ class Laboratory:
     def rule(self, rubric: Rubric) -> ScoreRule:
         """The rule that the program would grade with."""
         program = self.program
-        return program.library.rule_for(rubric, self.model_name, program.settings.grading, program.locator.version)
+        return program.library.rule_for(
+            rubric, self.model_name, program.settings.grading, program.locator(program.rubric).version
+        )
 
     def trial(self, rubric: Rubric) -> "Trial":
         """The trial of this rubric with the model, rule, content and answers that are in use now."""
         program, library = self.program, self.program.library
         made_of = [
-            *(self.model_name, program.settings.grading, program.locator.version, library.digest),
+            *(self.model_name, program.settings.grading, program.locator(program.rubric).version, library.digest),
             repr(self.rule(rubric)),
             *sorted(prompt.digest for prompt in library.prompts.values()),
-            *(repr(answer) for answer in SUITE.cases(SPLIT)),
+            *(repr(answer) for answer in AGREEMENT.cases(SPLIT)),
         ]
         name = f"{rubric.digest}-{digest_of(*made_of)[:6]}"
         with self._lock:
@@ -193,11 +194,11 @@ class Trial:
         self._bench: Workbench | None = None
         self._times: deque[tuple[float, int]] = deque(maxlen=_PACE)
         self._error = ""
-        self._done = len(LineFile(self.run.folder / f"{SUITE.name}.jsonl", "result").done)
+        self._done = len(LineFile(self.run.folder / f"{AGREEMENT.name}.jsonl", "result").done)
 
     @property
     def of(self) -> int:
-        return len(SUITE.cases(SPLIT))
+        return len(AGREEMENT.cases(SPLIT))
 
     @property
     def progress(self) -> Progress:
@@ -257,6 +258,6 @@ class Trial:
         self._bench = bench = self._laboratory.bench(self.rubric, stop)
         run = begin(self.run.folder, bench, SPLIT)
         try:
-            execute(run, SUITE, bench, REMOTE_WORKERS if self._laboratory.program.host else 1, each)
+            execute(run, AGREEMENT, bench, REMOTE_WORKERS if self._laboratory.program.host else 1, each)
         finally:
             bench.embeddings.save()

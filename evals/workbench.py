@@ -1,7 +1,7 @@
 """What every suite works with: the library, one rubric, one rule, one method, one judge behind a journal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evals.cases import FOLDER
@@ -38,6 +38,14 @@ class Workbench:
     @property
     def method(self) -> str:
         return self.settings.grading
+
+    def of_kind(self, kind: str) -> "Workbench":
+        """The same bench for questions of another kind; a tried rubric stands in for those of its own kind alone."""
+        if self.rubric.kind == kind:
+            return self
+        rubric = self.library.rubric_for(kind)
+        locator = _locator(self.settings, kind, self.library, self.embeddings, self.locator.embedding)
+        return replace(self, rubric=rubric, locator=locator)
 
     def rule(self) -> ScoreRule:
         """The rule that the program would use."""
@@ -87,8 +95,13 @@ def open_workbench(
     name = model.name if model else (EMBEDDED_NAME if settings.model == EMBEDDED else settings.model)
     plain, embedding_id = open_embeddings(settings)
     kept = KeptEmbeddings(plain, settings.cache_dir / "evals" / f"vectors-{embedding_id.replace('/', '-')}.npz")
-    trained = settings.content_dir / "prompts" / f"{STORY_RUBRIC}.sentences.npz"
-    locator = Locator(kept, embedding_id, load_sentence_model(trained) if trained.exists() else None)
+    locator = _locator(settings, rubric.kind, library, kept, embedding_id)
     return Workbench(
         settings, library, rubric, Journal(journal or recording_of(name), name, model), kept, locator, model
     )
+
+
+def _locator(settings: Settings, kind: str, library: Library, kept: KeptEmbeddings, embedding_id: str) -> Locator:
+    """As the program finds evidence for a kind of question."""
+    trained = settings.content_dir / "prompts" / f"{library.rubric_for(kind).id}.sentences.npz"
+    return Locator(kept, embedding_id, load_sentence_model(trained) if trained.exists() else None)

@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.errors import InputError, StorageError
-from simulator.interview import MOST_WORDS, Exchange, Question, Role, Turn
+from simulator.interview import MOST_WORDS, Act, Exchange, Question, Role, Turn
 from simulator.prompts import clean
 from simulator.rubric import DIMENSIONS, Finding, Grade, State
 
@@ -25,6 +25,7 @@ MOST_FILE_WORDS = 4 * MOST_WORDS
 class _Turn(BaseModel):
     role: Role
     text: str
+    act: Act = Act.ANSWER
 
 
 class _Record(BaseModel):
@@ -35,6 +36,7 @@ class _Record(BaseModel):
     id: str = Field(min_length=1)
     company: str
     question: str = Field(min_length=1)
+    kind: Literal["story", "case"] = "story"
     turns: list[_Turn] = Field(min_length=1)
 
 
@@ -95,9 +97,10 @@ def _fault(record: _Record, companies: set[str], before: list[AnswerRecord]) -> 
 
 def _exchange(record: _Record) -> Exchange:
     turns = tuple(
-        Turn(f"{record.id}:{number}", turn.role, clean(turn.text)) for number, turn in enumerate(record.turns)
+        Turn(f"{record.id}:{number}", turn.role, clean(turn.text), act=turn.act)
+        for number, turn in enumerate(record.turns)
     )
-    return Exchange(Question(record.id, clean(record.question)), turns)
+    return Exchange(Question(record.id, clean(record.question), record.kind), turns)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from simulator import local_model
+from simulator import cli_drill, cli_exchange, local_model
 from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
 from simulator.conductor import Conductor
 from simulator.errors import ConfigurationError, InputError, SimulatorError
@@ -100,7 +100,7 @@ def interview(
         card = conductor.scorecard(current.id)
         markdown = as_markdown(card, current, conductor.library.company(company), conductor.rubric.dimension_names)
         _emit(json_, as_json(card, current), markdown)
-        failed = [job for job in conductor.records.jobs(current.id) if job.state == "failed"]
+        failed = [job for job in conductor.records.jobs.of(current.id) if job.state == "failed"]
         for job in failed:
             _tell("Error", "red", f"Question {job.exchange + 1} was not graded: {job.error}", end="\n")
         if failed:
@@ -145,7 +145,7 @@ def _converse(conductor: Conductor, current: Interview, told: Iterator[str] | No
             console.print("\n")
         if move.error:
             raise move.error
-        current = conductor.records.interview(current.id)
+        current = conductor.records.interviews.find(current.id)
 
 
 def _typed() -> str | None:
@@ -161,11 +161,11 @@ def _typed() -> str | None:
 
 
 def _await_grades(conductor: Conductor, current: Interview) -> None:
-    jobs = conductor.records.jobs(current.id)
+    jobs = conductor.records.jobs.of(current.id)
     with _progress("Grading") as progress:
         task = progress.add_task("Grading your answers", total=len(jobs))
         while True:
-            jobs = conductor.records.jobs(current.id)
+            jobs = conductor.records.jobs.of(current.id)
             ended = sum(job.state in ("done", "failed") for job in jobs)
             progress.update(task, completed=ended + sum(conductor.grading_progress(current.id).values()))
             if conductor.loading_error:
@@ -304,7 +304,7 @@ def ingest(
         if company != "general":
             conductor.library.company(company)
         guides = [read_guide(path, company) for path in paths]
-        added = [(guide, conductor.records.add_guide(guide)) for guide in guides]
+        added = [(guide, conductor.records.guides.add(guide)) for guide in guides]
         conductor.index()
         data = [{"id": g.id, "title": g.title, "passages": len(g.passages), "new": new} for g, new in added]
         lines = [
@@ -321,12 +321,12 @@ def guides(
 ) -> None:
     """List your guides, or remove one."""
     with _conductor() as conductor:
-        kept = conductor.records.guides()
+        kept = conductor.records.guides.all()
         if remove:
             chosen = [guide for guide in kept if guide.id.startswith(remove)]
             if len(chosen) != 1:
                 raise InputError(f"{len(chosen)} guides have an id that begins with {remove!r}.", "Give more of it.")
-            conductor.records.remove_guide(chosen[0].id)
+            conductor.records.guides.remove(chosen[0].id)
             kept = [guide for guide in kept if guide.id != chosen[0].id]
         data = [
             {
@@ -375,6 +375,11 @@ def fetch(json_: Json = False) -> None:
         )
         progress.update(task, description="The model is there", completed=1.0)
     _emit(json_, {"file": str(path), "sha256": local_model.FILE_SHA256}, str(path))
+
+
+app.command("export")(cli_exchange.export)
+app.command("import")(cli_exchange.import_)
+app.command("drill")(cli_drill.drill)
 
 
 def main() -> None:

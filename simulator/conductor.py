@@ -7,26 +7,24 @@ graded by a worker thread from the job table.
 
 import random
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
-
-from simulator.errors import (
-    ConfigurationError,
-    InputError,
-    ModelUnavailableError,
-    OutOfTurnError,
-    SimulatorError,
-    StorageError,
-)
-from simulator.interview import Interview, Next, Question, open_interview
-from simulator.library import Company, Library, Passage, load_library
+from simulator.clock import Pace, pace
+from simulator.conduct import Conduct
+from simulator.errors import InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
+from simulator.grading import GRADES, GradingWorker
+from simulator.interview import Act, Exchange, Interview, Next, Question, Role, Segment, Turn, open_interview
+from simulator.library import Library, Passage, load_library
+from simulator.move import Move
 from simulator.prompts import clean
-from simulator.records import Job, Records, new_id, passages_of, worker_name
+from simulator.records import Records, new_id, passages_of
+from simulator.rounds import again, choose_questions, fitting, planned
 from simulator.rubric import Grade, Rubric
 from simulator.scorecard import Scorecard, score
 from simulator.settings import CHECKWISE, EMBEDDED, Settings
@@ -40,11 +38,9 @@ if TYPE_CHECKING:  # heavy packages are imported where they are first used: the 
     from simulator.interviewer import Interviewer
     from simulator.models import ChatModel
 
-LENGTHS = ("quick", "full")
-QUICK_QUESTIONS = 2
 STORY_RUBRIC = "rubrics/story"
-_WORKER_POLL_SECONDS = 5.0
-_GRADES = TypeAdapter(Grade)
+RECENT_INTERVIEWS = 5
+"""Questions of so many interviews are not put again while there are others."""
 
 
 class Loading(StrEnum):
@@ -54,43 +50,6 @@ class Loading(StrEnum):
     LOADING = "loading"
     READY = "ready"
     FAILED = "failed"
-
-
-class Move:
-    """The interviewer's move after one answer, while it is being made. Any number of readers may follow."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._pieces: list[str] = []
-        self._done = False
-        self.error: SimulatorError | None = None
-
-    def add(self, piece: str) -> None:
-        with self._changed:
-            self._pieces.append(piece)
-            self._changed.notify_all()
-
-    def end(self, error: SimulatorError | None = None) -> None:
-        with self._changed:
-            self.error = error
-            self._done = True
-            self._changed.notify_all()
-
-    @property
-    def done(self) -> bool:
-        return self._done
-
-    def tail(self, timeout_seconds: float = 600.0) -> Iterator[str]:
-        """All pieces from the beginning, as they come; ends with the move."""
-        at = 0
-        while True:
-            with self._changed:
-                if not self._done and len(self._pieces) == at and not self._changed.wait(timeout_seconds):
-                    return
-                new, at, done = self._pieces[at:], len(self._pieces), self._done
-            yield from new
-            if done:
-                return
 
 
 class Conductor:
@@ -108,10 +67,8 @@ class Conductor:
         self._lock = threading.RLock()
         self._index_lock = threading.Lock()  # held while an index is built, which nobody else should wait for
         self._moves: dict[str, Move] = {}
-        self._work = threading.Event()
-        self._closing = threading.Event()
-        self._worker: threading.Thread | None = None
-        self._grading: dict[tuple[str, int], float] = {}
+        self._locators: dict[str, Locator] = {}
+        self._worker: GradingWorker | None = None
 
     # Starting and loading
 
@@ -122,9 +79,7 @@ class Conductor:
     def warm_up(self) -> None:
         """Load the index and the model in the background, and start the grading worker. Returns at once."""
         with self._lock:
-            if self._worker is None or not self._worker.is_alive():
-                self._worker = threading.Thread(target=self._grade_jobs, name="grading", daemon=True)
-                self._worker.start()
+            self._grading().start()
             alive = self._model is not None and self._model.alive
             if self.loading is Loading.LOADING or (self.loading is Loading.READY and alive):
                 return
@@ -153,7 +108,13 @@ class Conductor:
                 self._model, self.loading = model, Loading.READY
         finally:
             self._loaded.set()
-            self._work.set()
+            self._grading().wake()
+
+    def _grading(self) -> GradingWorker:
+        with self._lock:
+            if self._worker is None:
+                self._worker = GradingWorker(self.records, self.grader, lambda: self._model is not None)
+            return self._worker
 
     def model(self) -> "ChatModel":
         """The model, once it is loaded. Raises what its loading raised."""
@@ -189,7 +150,7 @@ class Conductor:
         from simulator.index import PassageIndex
 
         passages: list[Passage] = [*self.library.passages]
-        for guide in self.records.guides():
+        for guide in self.records.guides.all():
             passages += passages_of(guide)
         with self._index_lock:
             if self._index is None or list(self._index.passages) != [passage.id for passage in passages]:
@@ -198,51 +159,117 @@ class Conductor:
                 self._index = PassageIndex(folder, passages, embeddings, model_id)
             return self._index
 
-    @cached_property
-    def locator(self) -> "Locator":
+    def locator(self, rubric: Rubric) -> "Locator":
+        """Finds evidence for a rubric, by the sentence model beside its file where there is one."""
         from simulator.evidence import Locator, load_sentence_model
 
-        path = self.settings.content_dir / "prompts" / f"{STORY_RUBRIC}.sentences.npz"
-        return Locator(*self._embeddings, load_sentence_model(path) if path.exists() else None)
+        with self._lock:
+            if rubric.id not in self._locators:
+                path = self.settings.content_dir / "prompts" / f"{rubric.id}.sentences.npz"
+                trained = load_sentence_model(path) if path.exists() else None
+                self._locators[rubric.id] = Locator(*self._embeddings, trained)
+            return self._locators[rubric.id]
 
-    def grader(self) -> "Grader":
-        """The grader of the settings' model and method. Raises ConfigurationError where the model cannot do what
-        the method needs: the other method is never used instead."""
+    def grader(self, kind: str = "story") -> "Grader":
+        """The grader of a kind of question, with the settings' model and method. Raises ConfigurationError where the
+        model cannot do what the method needs: the other method is never used instead."""
         from simulator.grader import Grader
         from simulator.methods import method_of
 
-        model = self.model()
-        method = method_of(self.settings.grading, self.library.prompts, model)
-        rule = self.library.rule_for(self.rubric, model.name, method.name, self.locator.version)
-        return Grader(self.library.prompts, self.rubric, rule, method, model.name, self.locator.locate)
+        model, rubric = self.model(), self.library.rubric_for(kind)
+        method, locator = method_of(self.settings.grading, self.library.prompts, model), self.locator(rubric)
+        rule = self.library.rule_for(rubric, model.name, method.name, locator.version)
+        return Grader(self.library.prompts, rubric, rule, method, model.name, locator.locate)
 
     # The interview
 
-    def start(self, company_id: str, length: str, questions: int | None = None) -> Interview:
-        """A new interview with its first question asked; needs no model. Raises InputError."""
+    def start(
+        self,
+        company_id: str,
+        length: str,
+        questions: int | None = None,
+        *,
+        minutes: float = 0.0,
+        kind: str = "",
+        timed: bool = False,
+    ) -> Interview:
+        """A new interview with its first question asked; needs no model. A `kind` makes all of it stories or cases,
+        a number of `questions` overrides the plan's, `timed` runs the clock. Raises InputError."""
         company = self.library.company(company_id)
-        if length not in LENGTHS:
-            raise InputError(f"There is no length called {length!r}.", f"Choose one of: {', '.join(LENGTHS)}.")
-        count = questions or (QUICK_QUESTIONS if length == "quick" else company.questions)
+        plan = planned(company, length, minutes, kind, questions)
         interview_id = new_id()
-        chosen = choose_questions(self.library, company, count, random.Random(interview_id))
-        interview = open_interview(interview_id, company_id, length, chosen)
-        self.records.add(interview)
+        recent = self.records.interviews.summaries()[:RECENT_INTERVIEWS]
+        asked = [one.id for past in recent for one in self.records.interviews.find(past.id).questions]
+        chosen = choose_questions(self.library, company, plan, random.Random(interview_id), asked)
+        return self._opened(interview_id, company_id, length, chosen, fitting(plan, chosen), timed)
+
+    def retry(self, interview_id: str, number: int) -> Interview:
+        """A new interview with one question of an earlier one, to be answered again."""
+        before = self.records.interviews.find(interview_id)
+        question = before.exchanges[number].question
+        seconds = before.plan[number].seconds if number < len(before.plan) else 600.0
+        plan = again(question, seconds)
+        return self._opened(new_id(), before.company, "again", [question], plan, before.timed, interview_id)
+
+    def _opened(
+        self,
+        interview_id: str,
+        company_id: str,
+        length: str,
+        questions: Sequence[Question],
+        plan: Sequence[Segment],
+        timed: bool,
+        retry_of: str = "",
+    ) -> Interview:
+        interview = open_interview(
+            interview_id,
+            company_id,
+            length,
+            questions,
+            plan=plan,
+            began=time.time(),
+            timed=timed,
+            retry_of=retry_of,
+        )
+        self.records.interviews.add(interview)
         return interview
 
-    def answer(self, interview_id: str, turn_id: str, text: str) -> Move:
-        """Commit the candidate's words, then let the interviewer make its move.
+    def answer(self, interview_id: str, turn_id: str, text: str, *, asks: bool = False) -> Move:
+        """Commit the candidate's words, then let the interviewer make its move. `asks` says that they are a question
+        about the case, whatever they look like.
 
         The same turn sent again changes nothing, and is given the last move where none is due.
         """
+        from simulator.clarify import is_clarification
+
         with self._lock:
-            before = self.records.interview(interview_id)
-            after = before.answer(turn_id, clean(text))
+            before = self.records.interviews.find(interview_id)
+            text = clean(text)
+            question = before.current.question
+            clarifies = (asks and question.kind == "case") or is_clarification(text, question)
+            act = Act.CLARIFICATION if clarifies else Act.ANSWER
+            after = before.answer(turn_id, text, _at(before), act)
             if after is not before:
-                self.records.save(before, after)
+                self.records.interviews.save(before, after)
             elif after.next is not Next.INTERVIEWER and interview_id in self._moves:
                 return self._moves[interview_id]
             return self.move(interview_id)
+
+    def time_up(self, interview_id: str, turn_id: str, text: str) -> Interview:
+        """The interviewer cuts in, if the time of the part that is under way is over by this machine's clock: what is
+        typed so far is the answer, and the round goes on. Changes nothing before that."""
+        with self._lock:
+            before = self.records.interviews.find(interview_id)
+            if before.closed or before.next is not Next.CANDIDATE or pace(before, _at(before)) is not Pace.OVER:
+                return before
+            try:
+                after = before.answer(turn_id, clean(text), _at(before))
+            except InputError:
+                after = before  # nothing typed that is an answer
+            if after is not before:
+                self.records.interviews.save(before, after)
+            self._advance(after)
+            return self.records.interviews.find(interview_id)
 
     def move(self, interview_id: str) -> Move:
         """The interviewer's move on this interview: the one under way, or a new one where it is due."""
@@ -250,7 +277,7 @@ class Conductor:
             under_way = self._moves.get(interview_id)
             if under_way and not under_way.done:
                 return under_way
-            if self.records.interview(interview_id).next is not Next.INTERVIEWER:
+            if self.records.interviews.find(interview_id).next is not Next.INTERVIEWER:
                 raise OutOfTurnError("It is the candidate's turn.")
             move = self._moves[interview_id] = Move()
         threading.Thread(target=self._make, args=(interview_id, move), name="move", daemon=True).start()
@@ -262,7 +289,7 @@ class Conductor:
 
     def _make(self, interview_id: str, move: Move) -> None:
         try:
-            self._probe_or_advance(interview_id, move)
+            self._follow_up_or_advance(interview_id, move)
         except SimulatorError as error:
             move.end(error)
         except BaseException:
@@ -271,45 +298,87 @@ class Conductor:
         else:
             move.end()
 
-    def _probe_or_advance(self, interview_id: str, move: Move) -> None:
-        from simulator.interviewer import Phrasing, turn_of
-
-        before = self.records.interview(interview_id)
-        if before.current.may_probe:
-            interviewer = self.interviewer(before.company)
-            with self.model().gate.live():
-                aim = interviewer.aim(before.current, _used(before))
-                if aim is not None:
-                    phrasing = Phrasing(aim)
-                    for piece in interviewer.say(before.current, aim, phrasing):
-                        move.add(piece)
-                    self.records.save(before, before.probe(turn_of(new_id(), phrasing)))
-                    return
+    def _follow_up_or_advance(self, interview_id: str, move: Move) -> None:
+        before = self.records.interviews.find(interview_id)
+        if before.current.turns[-1].act is Act.CLARIFICATION:
+            self._tell(before, self._fact(before.current), move)
+            return
+        stands = pace(before, _at(before))
+        if before.may_probe and stands in (Pace.OPEN, Pace.ENDING):
+            interviewer = self.interviewer(before.company, before.current.question.kind)
+            if self._retold(before, interviewer):
+                self._tell(before, self._line(Act.REDIRECT, self.conduct.another_story, len(before.exchanges)), move)
+                return
+            announcement = _announcement(before.current, self.conduct) if stands is Pace.ENDING else ""
+            if self._follow_up(before, interviewer, announcement, move):
+                return
         self._advance(before)
 
+    def _follow_up(self, before: Interview, interviewer: "Interviewer", announcement: str, move: Move) -> bool:
+        """Say the next follow-up; False when nothing is worth one."""
+        from simulator.interviewer import Phrasing, turn_of
+
+        with self.model().gate.live():
+            aim = interviewer.aim(before.current, _used(before))
+            if aim is None:
+                return False
+            phrasing = Phrasing(aim, announcement)
+            for piece in interviewer.say(before.current, aim, phrasing):
+                move.add(piece)
+        self.records.interviews.save(before, before.reply(turn_of(new_id(), phrasing, _at(before))))
+        return True
+
+    def _retold(self, before: Interview, interviewer: "Interviewer") -> bool:
+        """Whether the first answer to this question tells a story that an earlier one has told."""
+        exchange = before.current
+        earlier = [one for one in before.exchanges[:-1] if one.question.kind == "story"]
+        opening = exchange.question.kind == "story" and len(exchange.answers) == 1
+        return opening and interviewer.strategy.told_before(exchange, earlier)
+
+    def _line(self, act: Act, lines: Sequence[str], number: int = 0) -> Turn:
+        """A turn that is said as it stands: the `number`-th of the lines, round and round."""
+        return Turn(new_id(), Role.INTERVIEWER, lines[number % len(lines)], act=act)
+
+    def _tell(self, before: Interview, turn: Turn, move: Move) -> None:
+        """Say a turn as it stands."""
+        move.add(turn.text)
+        self.records.interviews.save(before, before.reply(replace(turn, at=_at(before))))
+
+    def _fact(self, exchange: Exchange) -> Turn:
+        """The fact of the case that answers what was asked last, or that there is none."""
+        from simulator.clarify import fact_for
+
+        found = fact_for(exchange.turns[-1].text, exchange.question.facts, self._embeddings[0])
+        return self._line(Act.FACT, (found,) if found else self.conduct.no_fact)
+
+    @cached_property
+    def conduct(self) -> Conduct:
+        """How interviewers speak."""
+        return Conduct.read(self.library.conduct)
+
     def _advance(self, before: Interview) -> None:
-        finished = [len(before.exchanges) - 1] if before.current.answered else []
-        self.records.save(before, before.advance(), grade=finished)
-        self._work.set()
+        finished = [len(before.exchanges) - 1] if before.current.graded else []
+        self.records.interviews.save(before, before.advance(_at(before)), grade=finished)
+        self._grading().wake()
 
     def finish(self, interview_id: str) -> Interview:
         """Finish now: what was answered is graded, the rest is not held against anyone."""
-        before = self.records.interview(interview_id)
+        before = self.records.interviews.find(interview_id)
         if not before.closed:
-            finished = [len(before.exchanges) - 1] if before.current.answered else []
-            self.records.save(before, before.close(), grade=finished)
-            self._work.set()
-        return self.records.interview(interview_id)
+            finished = [len(before.exchanges) - 1] if before.current.graded else []
+            self.records.interviews.save(before, before.close(), grade=finished)
+            self._grading().wake()
+        return self.records.interviews.find(interview_id)
 
-    def interviewer(self, company_id: str) -> "Interviewer":
-        from simulator.interviewer import Conduct, Interviewer
+    def interviewer(self, company_id: str, kind: str = "story") -> "Interviewer":
+        from simulator.interviewer import Interviewer
 
         return Interviewer(
             self.library.company(company_id),
             self.library.personas[company_id],
-            Conduct.read(self.library.conduct),
+            self.conduct,
             self.library.prompts,
-            self.grader(),
+            self.grader(kind),
             self.index(),
             self._embeddings[0],
             self.model(),
@@ -319,82 +388,43 @@ class Conductor:
 
     def scorecard(self, interview_id: str) -> Scorecard:
         """The scorecard from the grades that are there so far."""
-        interview = self.records.interview(interview_id)
+        interview = self.records.interviews.find(interview_id)
         company = self.library.company(interview.company)
-        grades = {n: _GRADES.validate_python(raw) for n, raw in self.records.grades(interview_id).items()}
-        return score(interview, self.rubric, company, grades)
+        return score(interview, self.library.rubric_for, company, self.grades(interview_id))
+
+    def grades(self, interview_id: str) -> dict[int, Grade]:
+        """The grades that are there so far, by exchange."""
+        return {n: GRADES.validate_python(raw) for n, raw in self.records.jobs.grades(interview_id).items()}
 
     def grading_progress(self, interview_id: str) -> Mapping[int, float]:
         """The share done, 0-1, of each exchange that is being graded in this process."""
-        return {number: share for (one, number), share in self._grading.items() if one == interview_id}
+        return self._worker.progress(interview_id) if self._worker else {}
 
     def retry_grading(self, interview_id: str) -> None:
         """Try failed gradings again."""
-        self.records.retry_jobs(interview_id)
+        self.records.jobs.retry(interview_id)
         self.warm_up()
-        self._work.set()
-
-    def _grade_jobs(self) -> None:
-        worker = worker_name()
-        while not self._closing.is_set():
-            try:
-                job = self.records.take_job(worker) if self._model is not None else None
-                if job is None:
-                    self._work.wait(_WORKER_POLL_SECONDS)
-                    self._work.clear()
-                else:
-                    self._grade(job, worker)
-            except StorageError:
-                # The disk is full or locked: the job keeps its lease and is taken again after it.
-                self._closing.wait(_WORKER_POLL_SECONDS)
-
-    def _grade(self, job: Job, worker: str) -> None:
-        key = (job.interview, job.exchange)
-
-        def each(done: int, of: int) -> None:
-            self._grading[key] = done / of
-            if done % 10 == 0:
-                self.records.renew(job, worker)
-
-        try:
-            exchange = self.records.interview(job.interview).exchanges[job.exchange]
-            grade = self.grader().grade(exchange, each=each)
-            self.records.finish_job(job, worker, _GRADES.dump_python(grade, mode="json"))
-        except StorageError:
-            raise
-        except SimulatorError as error:
-            self.records.fail_job(job, worker, str(error), final=isinstance(error, ConfigurationError))
-        except BaseException:
-            self.records.fail_job(job, worker, "The grading failed unexpectedly; see the log.", final=True)
-            raise
-        finally:
-            self._grading.pop(key, None)
+        self._grading().wake()
 
     def close(self) -> None:
         """Stop the worker and the embedded server."""
-        self._closing.set()
-        self._work.set()
+        if self._worker is not None:
+            self._worker.close()
         if self._model is not None:
             self._model.close()
         self.records.close()
 
 
-def choose_questions(library: Library, company: Company, count: int, rng: random.Random) -> list[Question]:
-    """Story questions for a round: at least one of the company's own, no topic twice, drawn by weight."""
-    pool = library.questions_for(company.id)
-    chosen: list[Question] = []
-    own = [question for question in pool if question.company == company.id]
-    if own and count > 1:
-        chosen.append(rng.choices(own, [question.weight for question in own])[0])
-    while len(chosen) < count:
-        topics = {question.topic for question in chosen}
-        left = [question for question in pool if question not in chosen]
-        fresh = [question for question in left if question.topic not in topics] or left
-        if not fresh:
-            break
-        chosen.insert(0, rng.choices(fresh, [question.weight for question in fresh])[0])
-    return chosen
-
-
 def _used(interview: Interview) -> list[str]:
     return [passage for exchange in interview.exchanges for turn in exchange.turns for passage in turn.passages]
+
+
+def _at(interview: Interview) -> float:
+    """Now, in seconds since the interview began."""
+    return max(0.0, time.time() - interview.began)
+
+
+def _announcement(exchange: Exchange, conduct: Conduct) -> str:
+    """That the time is nearly up; said once on a question."""
+    said = any(line in turn.text for turn in exchange.turns for line in conduct.announce)
+    return "" if said else conduct.announce[len(exchange.turns) // 2 % len(conduct.announce)]

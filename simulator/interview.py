@@ -12,6 +12,9 @@ from simulator.errors import InputError, OutOfTurnError
 from simulator.language import is_english
 
 MOST_PROBES = 3
+"""Follow-ups on one question of a round without a clock."""
+MOST_PROBES_TIMED = 8
+"""The same where a clock ends the question sooner or later."""
 MOST_WORDS = 2_000
 
 
@@ -20,9 +23,37 @@ class Role(StrEnum):
     CANDIDATE = "candidate"
 
 
+class Act(StrEnum):
+    """What a turn does. The candidate answers or, in a case, asks for a fact; the rest is the interviewer's."""
+
+    ANSWER = "answer"
+    CLARIFICATION = "clarification"
+    PROBE = "probe"
+    PRESS = "press"
+    CHALLENGE = "challenge"
+    FACT = "fact"
+    REDIRECT = "redirect"
+
+
+FOLLOW_UPS = (Act.PROBE, Act.PRESS, Act.CHALLENGE, Act.REDIRECT)
+"""Goes for a gap; for the same gap once more, deeper; tests what was well told; asks for another story."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a company's round, in seconds: an `opening`, a `story`, a `case`, or the candidate's own
+    `questions`, with where that length comes from."""
+
+    name: str
+    kind: str
+    seconds: float
+    provenance: str = "own judgement"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of the bank; `invites` are the checks that it plainly asks for."""
+    """One question of the bank: a `story`, a `case` or an `opening`. `invites` are the checks that it plainly asks
+    for, `facts` what a case's interviewer knows and tells when asked."""
 
     id: str
     text: str
@@ -32,41 +63,59 @@ class Question:
     invites: tuple[str, ...] = ()
     weight: float = 1.0
     provenance: str = "own judgement"
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing said. A probe names the check that it goes after and the passages that it came from."""
+    """One thing said, `at` seconds after the interview began. A probe names the check that it goes after and the
+    passages that it came from; `replaced` names the rule of conduct that the model's own words broke, where the
+    passage's stand instead."""
 
     id: str
     role: Role
     text: str
     check: str = ""
     passages: tuple[str, ...] = ()
+    act: Act = Act.ANSWER
+    at: float = 0.0
+    replaced: str = ""
+
+    def __post_init__(self) -> None:
+        if self.role is Role.INTERVIEWER and self.act is Act.ANSWER:
+            object.__setattr__(self, "act", Act.PROBE)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and all that was said on it; the question itself is not among the turns."""
+    """A question, put `started` seconds after the interview began, and all that was said on it; the question
+    itself is not among the turns."""
 
     question: Question
     turns: tuple[Turn, ...] = ()
+    started: float = 0.0
 
     @property
     def answered(self) -> bool:
-        return any(turn.role is Role.CANDIDATE for turn in self.turns)
+        return bool(self.answers)
+
+    @property
+    def answers(self) -> tuple[Turn, ...]:
+        """What the candidate said in answer; what they asked is not judged."""
+        return tuple(turn for turn in self.turns if turn.act is Act.ANSWER)
 
     @property
     def probes(self) -> tuple[Turn, ...]:
-        return tuple(turn for turn in self.turns if turn.role is Role.INTERVIEWER)
+        return tuple(turn for turn in self.turns if turn.act in FOLLOW_UPS)
 
     @property
-    def may_probe(self) -> bool:
-        return len(self.probes) < MOST_PROBES
+    def graded(self) -> bool:
+        """Whether a grade is due on it: the opening of a round is not judged."""
+        return self.answered and self.question.kind != "opening"
 
     @property
     def candidate_text(self) -> str:
-        return "\n\n".join(turn.text for turn in self.turns if turn.role is Role.CANDIDATE)
+        return "\n\n".join(turn.text for turn in self.answers)
 
 
 class Next(StrEnum):
@@ -79,7 +128,11 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interview:
-    """A company's round: its questions in order and the exchanges so far (the last one is the current)."""
+    """A company's round: its questions in order and the exchanges so far (the last one is the current).
+
+    `plan` has one segment a question, in order, and may end with the candidate's own questions. `began` is in
+    epoch seconds; every other time is in seconds since then. `retry_of` is the interview that this one tries again.
+    """
 
     id: str
     company: str
@@ -87,12 +140,32 @@ class Interview:
     questions: tuple[Question, ...]
     exchanges: tuple[Exchange, ...] = field(default=())
     closed: bool = False
+    plan: tuple[Segment, ...] = ()
+    began: float = 0.0
+    timed: bool = False
+    retry_of: str = ""
 
     @property
     def current(self) -> Exchange:
         if not self.exchanges:
             raise OutOfTurnError("The interview has no question yet.")
         return self.exchanges[-1]
+
+    @property
+    def segment(self) -> Segment | None:
+        """The part of the round that is under way; None in a round without a plan."""
+        number = len(self.exchanges) - 1
+        return self.plan[number] if 0 <= number < len(self.plan) else None
+
+    @property
+    def deadline(self) -> float | None:
+        """When the interviewer moves on, in seconds since the beginning; None without a clock."""
+        return self.current.started + self.segment.seconds if self.timed and self.segment else None
+
+    @property
+    def may_probe(self) -> bool:
+        most = MOST_PROBES_TIMED if self.timed else MOST_PROBES
+        return self.current.question.kind != "opening" and len(self.current.probes) < most
 
     @property
     def next(self) -> Next:
@@ -105,30 +178,30 @@ class Interview:
     def has_more_questions(self) -> bool:
         return len(self.exchanges) < len(self.questions)
 
-    def answer(self, turn_id: str, text: str) -> "Interview":
-        """The candidate speaks. The same `turn_id` again is the same answer and changes nothing."""
+    def answer(self, turn_id: str, text: str, at: float = 0.0, act: Act = Act.ANSWER) -> "Interview":
+        """The candidate speaks, or asks about the case. The same `turn_id` again changes nothing."""
         if any(turn.id == turn_id for exchange in self.exchanges for turn in exchange.turns):
             return self
         if self.next is not Next.CANDIDATE:
             raise OutOfTurnError("It is not the candidate's turn.", "Wait for the interviewer.")
-        return self._say(Turn(turn_id, Role.CANDIDATE, checked_answer(text)))
+        return self._say(Turn(turn_id, Role.CANDIDATE, checked_answer(text), act=act, at=at))
 
-    def probe(self, turn: Turn) -> "Interview":
-        """The interviewer asks a follow-up on the current question."""
+    def reply(self, turn: Turn) -> "Interview":
+        """The interviewer follows up on the current question, or gives a fact of the case."""
         if self.next is not Next.INTERVIEWER:
             raise OutOfTurnError("There is no new answer to follow up on.")
-        if not self.current.may_probe:
-            raise OutOfTurnError(f"This question has had its {MOST_PROBES} follow-ups.")
+        if turn.act in FOLLOW_UPS and not self.may_probe:
+            raise OutOfTurnError("This question has had all its follow-ups.")
         return self._say(turn)
 
-    def advance(self) -> "Interview":
+    def advance(self, at: float = 0.0) -> "Interview":
         """Go to the next question, or close after the last one."""
         if self.closed:
             raise OutOfTurnError("The interview is closed.")
         if not self.has_more_questions:
             return replace(self, closed=True)
         question = self.questions[len(self.exchanges)]
-        return replace(self, exchanges=(*self.exchanges, Exchange(question)))
+        return replace(self, exchanges=(*self.exchanges, Exchange(question, (), at)))
 
     def close(self) -> "Interview":
         """Finish now, at any time."""
@@ -139,11 +212,24 @@ class Interview:
         return replace(self, exchanges=(*self.exchanges[:-1], exchange))
 
 
-def open_interview(interview_id: str, company: str, length: str, questions: Sequence[Question]) -> Interview:
+def open_interview(
+    interview_id: str,
+    company: str,
+    length: str,
+    questions: Sequence[Question],
+    *,
+    plan: Sequence[Segment] = (),
+    began: float = 0.0,
+    timed: bool = False,
+    retry_of: str = "",
+) -> Interview:
     """A new interview with its first question asked. Raises OutOfTurnError without questions."""
     if not questions:
         raise OutOfTurnError("An interview needs at least one question.")
-    return Interview(interview_id, company, length, tuple(questions)).advance()
+    new = Interview(
+        interview_id, company, length, tuple(questions), plan=tuple(plan), began=began, timed=timed, retry_of=retry_of
+    )
+    return new.advance()
 
 
 def checked_answer(text: str) -> str:

@@ -3,7 +3,7 @@
 A new company, question, probe or rubric is a file; no Python changes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,13 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from simulator import markdown
 from simulator.errors import ContentError
-from simulator.interview import Question
+from simulator.interview import Question, Segment
 from simulator.prompts import Prompt, clean, digest_of, prompt_from
 from simulator.rubric import ANY_MODEL, DIMENSIONS, Cap, Check, Rubric, ScoreRule, equal_rule
 
 GENERAL = "general"
 DEPTHS = ("opening", "pressing", "challenging")
-KINDS = ("story", "case", "both")
+KINDS = ("story", "case", "both", "opening")
+SEGMENT_KINDS = ("opening", "story", "case", "questions")
 PASSAGE_KINDS = ("probe", "company", "question", "guide")
 PROVENANCES = (
     "company-published",
@@ -54,28 +55,21 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """One part of a company's round, in minutes, with where that figure comes from."""
-
-    name: str
-    minutes: float
-    provenance: str
-
-
-@dataclass(frozen=True, slots=True)
 class Company:
     """A company's round and lens; its claims are passages."""
 
     id: str
     name: str
     bar: float
-    questions: int
     minutes: float
     segments: tuple[Segment, ...]
+    """The parts of the round, one a question; what is left of `minutes` after them is nobody's."""
     lens: Mapping[str, float]
     lens_provenance: Mapping[str, str]
     probe_weights: Mapping[str, float]
     principles: tuple[str, ...]
+    technical: bool = False
+    """Its interviewers ask for technical depth: logs, rollback, flags, caching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +106,13 @@ class Library:
             known = ", ".join(sorted(self.companies))
             raise ContentError(f"There is no company called {company_id!r}.", f"Choose one of: {known}.")
         return self.companies[company_id]
+
+    def rubric_for(self, kind: str) -> Rubric:
+        """The rubric of a kind of question. Raises ContentError where no file grades it."""
+        for rubric in self.rubrics.values():
+            if rubric.kind == kind:
+                return rubric
+        raise ContentError(f"No rubric grades a question of the kind {kind!r}.", "Add one to prompts/rubrics.")
 
     def rule_for(self, rubric: Rubric, model: str, method: str, sightings: str) -> ScoreRule:
         """The rule fitted for this rubric, model, method and sightings; else the nearest one, which says what it
@@ -273,6 +274,7 @@ def _question(passage: Passage, section: markdown.Section) -> Question:
         invites=_listed(section.one("invites")),
         weight=float(section.one("weight", "1.0")),
         provenance=passage.provenance,
+        facts=tuple(section.fields.get("fact", ())),
     )
 
 
@@ -286,14 +288,28 @@ def _company(document: markdown.Document, faults: _Faults, check_ids: set[str]) 
         id=str(front["company"]),
         name=str(front.get("name", front["company"])),
         bar=float(front.get("bar", 3.0)),
-        questions=int(plan.get("questions", 2)),
         minutes=float(plan.get("minutes", 45)),
-        segments=tuple(Segment(s["name"], float(s["minutes"]), s["provenance"]) for s in plan.get("segments", ())),
+        segments=tuple(_segments(document.path, plan.get("segments") or (), faults)),
         lens={name: float(entry["weight"]) for name, entry in lens.items()},
         lens_provenance={name: str(entry["provenance"]) for name, entry in lens.items()},
         probe_weights={check: float(weight) for check, weight in (front.get("probe_weights") or {}).items()},
         principles=tuple(front.get("principles") or ()),
+        technical=bool(front.get("technical")),
     )
+
+
+def _segments(path: Path, entries: Iterable[Mapping[str, Any]], faults: _Faults) -> Iterator[Segment]:
+    """A part with several questions is one segment a question, of equal lengths."""
+    for entry in entries:
+        name, count = str(entry["name"]), int(entry.get("questions", 1))
+        faults.known(path, f"segment {name}: kind", str(entry.get("kind", "story")), SEGMENT_KINDS)
+        for number in range(1, count + 1):
+            yield Segment(
+                f"{name}, {number} of {count}" if count > 1 else name,
+                str(entry.get("kind", "story")),
+                60.0 * float(entry["minutes"]) / count,
+                str(entry["provenance"]),
+            )
 
 
 def _persona(document: markdown.Document, faults: _Faults, owners: set[str]) -> Persona:
@@ -334,6 +350,7 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
             reverse=section.one("reverse") == "yes",
             lowers=section.slug.startswith("flag.") or section.one("lowers") == "yes",
             near=_listed(section.one("near")),
+            blank=section.one("blank"),
         )
         if not check.ask or not check.name:
             faults.add(document.path, f"{section.slug} needs `- name:` and `- ask:`")
@@ -359,6 +376,7 @@ def _rubric(document: markdown.Document, faults: _Faults) -> Rubric:
         caps,
         float(document.front.get("bar", 3.0)),
         dict(document.front.get("dimensions") or {}),
+        str(document.front.get("question_kind", "story")),
     )
 
 

@@ -69,6 +69,8 @@ class Check:
     """Checks whose evidence shows the moment where this one was missing."""
     lowers: bool = False
     """Meeting it never raises a score: a red flag, or an anchor of a low one."""
+    blank: str = ""
+    """The sentence that would show this check, with `___` for each of the candidate's own facts."""
 
     @property
     def is_flag(self) -> bool:

@@ -6,29 +6,31 @@ Pure: knows no model, store or page. Keeps apart what was asked and not shown fr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
-from simulator.interview import Exchange, Interview, Role
+from simulator.gaps import Improvement, Missing, RubricOf, improvements, missing_from
+from simulator.interview import Interview
 from simulator.library import Company
 from simulator.rubric import (
     DIMENSIONS,
     HIGHEST,
     LOWEST,
-    Check,
     Evidence,
     Grade,
     Rating,
-    Rubric,
     State,
     band_of,
     reaching,
     weighted,
 )
 
-MOST_IMPROVEMENTS = 3
+Contested = Mapping[tuple[int, str], str]
+"""The findings that the candidate contests, by exchange and check, with the note; no score heeds them."""
+_NOTHING: Contested = MappingProxyType({})
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     undefined=StrictUndefined,
@@ -47,30 +49,6 @@ class Shown:
     exchange: int
     evidence: tuple[Evidence, ...]
     points: float
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """A check that was not met. `asked` tells a gap from something that never came up."""
-
-    check: str
-    name: str
-    dimension: str
-    exchange: int
-    text: str
-    asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Improvement:
-    """What to do next time, with the candidate's words where it belongs."""
-
-    check: str
-    name: str
-    exchange: int
-    missing: str
-    advice: str
-    moment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +99,8 @@ class Scorecard:
         return tuple(one for one in self.missing if not one.asked)
 
 
-def score(interview: Interview, rubric: Rubric, company: Company, grades: Mapping[int, Grade]) -> Scorecard:
-    """Put the grades together. Exchanges without a grade yet are named in `ungraded`."""
+def score(interview: Interview, rubric_of: RubricOf, company: Company, grades: Mapping[int, Grade]) -> Scorecard:
+    """Put the grades together. Exchanges without a grade yet, where one is due, are named in `ungraded`."""
     rated = {number: grade for number, grade in grades.items() if grade.ratings}
     dimensions = tuple(_dimension(name, [grade.ratings[name] for grade in rated.values()]) for name in DIMENSIONS)
     dimensions = dimensions if rated else ()
@@ -130,7 +108,7 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
     overall = round(sum(scores) / len(scores), 1) if scores else None
     errors = _errors([grade.errors for grade in rated.values()])
     low, high = band_of(overall, errors) if overall is not None else (None, None)
-    shown, missing, flags = _points(interview, rubric, grades)
+    shown, missing, flags = _points(interview, rubric_of, grades)
     return Scorecard(
         interview=interview.id,
         company=company.id,
@@ -145,9 +123,9 @@ def score(interview: Interview, rubric: Rubric, company: Company, grades: Mappin
         shown=tuple(shown),
         missing=tuple(missing),
         flags=tuple(flags),
-        improvements=tuple(_improvements(interview, rubric, company, missing, rated)),
+        improvements=tuple(improvements(interview, rubric_of, company, missing, rated)),
         reasons=tuple(f"Question {n + 1}: {g.reason}" for n, g in sorted(grades.items()) if g.reason),
-        ungraded=tuple(n for n, e in enumerate(interview.exchanges) if e.answered and n not in grades),
+        ungraded=tuple(n for n, e in enumerate(interview.exchanges) if e.graded and n not in grades),
         provenance=next((grade.provenance for grade in grades.values()), {}),
     )
 
@@ -182,95 +160,47 @@ def _verdict(overall: float | None, low: float | None, high: float | None, bar: 
 
 
 def _points(
-    interview: Interview, rubric: Rubric, grades: Mapping[int, Grade]
+    interview: Interview, rubric_of: RubricOf, grades: Mapping[int, Grade]
 ) -> tuple[list[Shown], list[Missing], list[Missing]]:
     shown: list[Shown] = []
     missing: list[Missing] = []
     flags: list[Missing] = []
     for number, grade in sorted(grades.items()):
         exchange = interview.exchanges[number]
+        rubric = rubric_of(exchange.question.kind)
+        missing += missing_from(exchange, number, rubric, grade)
         for check in rubric.checks:
             finding = grade.findings.get(check.id)
-            if finding is None:
+            if finding is None or finding.state is not State.MET:
                 continue
             if check.lowers:
-                if finding.state is State.MET:
-                    flags.append(Missing(check.id, check.name, "", number, check.missing, True))
-            elif finding.state is State.MET:
+                flags.append(Missing(check.id, check.name, "", number, check.missing, True))
+            else:
                 points = sum(p.points for r in grade.ratings.values() for p in r.ledger if p.check == check.id)
                 shown.append(Shown(check.id, check.name, check.dimension, number, finding.evidence, points))
-            elif check.is_criterion and finding.state is State.NOT_MET and not grade.reason:
-                missing.append(
-                    Missing(
-                        check.id,
-                        check.name,
-                        check.dimension,
-                        number,
-                        check.missing,
-                        _was_asked(check, exchange),
-                    )
-                )
     return shown, missing, flags
 
 
-def _was_asked(check: Check, exchange: Exchange) -> bool:
-    return check.id in exchange.question.invites or any(turn.check == check.id for turn in exchange.probes)
-
-
-def _improvements(
-    interview: Interview,
-    rubric: Rubric,
-    company: Company,
-    missing: Sequence[Missing],
-    grades: Mapping[int, Grade],
-) -> list[Improvement]:
-    """The gaps that cost most with this company: what was asked for weighs more than what never came up."""
-
-    def cost(one: Missing) -> float:
-        check = rubric.check(one.check)
-        weight = company.probe_weights.get(one.check, 1.0) * company.lens.get(check.dimension, 1.0)
-        return check.value * weight * (1.5 if one.asked else 1.0)
-
-    chosen: list[Improvement] = []
-    for one in sorted(missing, key=cost, reverse=True):
-        if len(chosen) == MOST_IMPROVEMENTS:
-            break
-        if one.check in {other.check for other in chosen} or one.exchange not in grades:
-            continue
-        check = rubric.check(one.check)
-        moment = _moment(check, interview.exchanges[one.exchange], grades[one.exchange])
-        chosen.append(Improvement(one.check, one.name, one.exchange, one.text, check.advice, moment))
-    return chosen
-
-
-def _moment(check: Check, exchange: Exchange, grade: Grade) -> str:
-    """Where it was missing: the reply to the probe that asked, words near by, or how the answer began."""
-    for asked, reply in zip(exchange.turns, exchange.turns[1:], strict=False):
-        if asked.check == check.id and reply.role is Role.CANDIDATE:
-            return _shortened(reply.text)
-    for near in check.near:
-        finding = grade.findings.get(near)
-        if finding and finding.evidence:
-            return _shortened(finding.evidence[0].text)
-    return _shortened(next(turn.text for turn in exchange.turns if turn.role is Role.CANDIDATE))
-
-
-def _shortened(text: str, words: int = 24) -> str:
-    parts = text.split()
-    return " ".join(parts[:words]) + (" …" if len(parts) > words else "")
-
-
-def as_json(card: Scorecard, interview: Interview) -> dict[str, Any]:
-    """The scorecard with the transcript, as plain data."""
+def as_json(card: Scorecard, interview: Interview, contested: Contested = _NOTHING) -> dict[str, Any]:
+    """The scorecard with the transcript and the findings that the candidate contests, as plain data."""
     return {
         "scorecard": TypeAdapter(Scorecard).dump_python(card, mode="json"),
         "interview": TypeAdapter(Interview).dump_python(interview, mode="json"),
+        "contested": [
+            {"exchange": exchange, "check": check, "note": note} for (exchange, check), note in contested.items()
+        ],
     }
 
 
-def as_markdown(card: Scorecard, interview: Interview, company: Company, names: Mapping[str, str]) -> str:
+def as_markdown(
+    card: Scorecard,
+    interview: Interview,
+    company: Company,
+    names: Mapping[str, str],
+    contested: Contested = _NOTHING,
+) -> str:
     """The scorecard as a Markdown document. `names` are the dimensions' names for the reader."""
     text = _TEMPLATES.get_template("scorecard.md.j2").render(
-        card=card, interview=interview, company=company, names=names
+        card=card, interview=interview, company=company, names=names, contested=contested
     )
     return text.strip() + "\n"

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.interview import Role, Turn
+from simulator.interview import Act, Role, Turn
 from simulator.prompts import fenced
 from simulator.rubric import Evidence
 
@@ -24,7 +24,7 @@ _JOINT = re.compile(r"(?<=[,;:])\s+|\s+(?=(?:and|but|so|because|then)\s)", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Sentence `number` (from 1 over all candidate turns): characters [start, end) of turn `turn`."""
+    """Sentence `number` (from 1 over all answers): characters [start, end) of turn `turn`."""
 
     number: int
     turn: int
@@ -38,10 +38,11 @@ class Sentence:
 
 
 def sentences(turns: Sequence[Turn]) -> list[Sentence]:
-    """All sentences of the candidate, numbered; a run-on is cut at its joints."""
+    """All sentences of the candidate's answers, numbered; a run-on is cut at its joints. What a candidate asks about
+    a case is no answer."""
     found: list[Sentence] = []
     for index, turn in enumerate(turns):
-        if turn.role is not Role.CANDIDATE:
+        if turn.act is not Act.ANSWER:
             continue
         for start, end in _spans(turn.text):
             found.append(Sentence(len(found) + 1, index, start, end, turn.text[start:end]))
@@ -56,7 +57,7 @@ def as_prompt(turns: Sequence[Turn], numbered: Sequence[Sentence]) -> str:
             blocks.append(f"Interviewer: {turn.text}")
             continue
         lines = [f"[{one.number}] {' '.join(one.text.split())}" for one in numbered if one.turn == index]
-        blocks.append(fenced("candidate", "\n".join(lines)))
+        blocks.append(fenced("candidate", "\n".join(lines or [" ".join(turn.text.split())])))
     return "\n".join(blocks)
 
 
@@ -66,7 +67,7 @@ def quoted(turns: Sequence[Turn], quote: str) -> Evidence | None:
     if len(wanted) < SHORTEST_QUOTE:
         return None
     for index, turn in enumerate(turns):
-        if turn.role is Role.CANDIDATE:
+        if turn.act is Act.ANSWER:
             text, places = _folded(turn.text)
             at = text.find(wanted)
             if at >= 0:

@@ -65,7 +65,7 @@ def judging(met: Collection[str] = SHOWN, *, says: str = "", sure: float = 0.9) 
 
     Asked for all verdicts in one reply, it quotes the candidate's longest sentence for each check that it finds.
     """
-    checks = shipped().rubrics[STORY_RUBRIC].checks
+    checks = [check for rubric in shipped().rubrics.values() for check in rubric.checks]
     asks = [passage.ask for passage in shipped().passages if passage.ask]
 
     def says_yes(check: Check) -> bool:
@@ -147,6 +147,25 @@ def settings(data_dir: Path, scripted_model: ScriptedModel, monkeypatch: pytest.
         cache_dir=data_dir / "cache",
         call_timeout_seconds=20,
     )
+
+
+@pytest.fixture
+def conductors(settings: Settings) -> Iterator[Callable[[], Conductor]]:
+    """Starts the program on the same data folder, as often as wanted."""
+    started: list[Conductor] = []
+
+    def _start() -> Conductor:
+        started.append(Conductor(settings))
+        return started[-1]
+
+    yield _start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture
+def conductor(conductors: Callable[[], Conductor]) -> Conductor:
+    return conductors()
 
 
 @pytest.fixture

@@ -1,23 +1,21 @@
 """Whole interviews through the conductor: what is kept, in which order, and what survives a failure."""
 
-import random
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from conducting import ANSWER, OTHER, REPLY, SECONDS, Starts, failed, followed, graded, until
 from conftest import SHOWN, START_UP, ScriptedModel, judging, shipped
 from fault_server import Messages, completion, events, failure, hang, streamed
 from filelock import FileLock
 
-from simulator.conductor import STORY_RUBRIC, Conductor, Loading, Move, choose_questions
+from simulator.conductor import STORY_RUBRIC, Conductor, Loading
 from simulator.errors import (
     ConfigurationError,
     ContentError,
@@ -26,65 +24,10 @@ from simulator.errors import (
     OutOfTurnError,
     SimulatorError,
 )
-from simulator.interview import MOST_PROBES, Next, Role
+from simulator.interview import MOST_PROBES, Act, Next, Role
+from simulator.move import Move
 from simulator.rubric import DIMENSIONS
 from simulator.settings import CHECKWISE, STRUCTURED, Settings
-
-ANSWER = (
-    "In Q2 2023 our checkout migration was three weeks behind. I ran it as the product manager. The payments team "
-    "was blocked because the fraud vendor kept changing its API, so I decided to cut the loyalty points feature."
-)
-REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
-SECONDS = 60
-Starts = Callable[[], Conductor]
-
-
-@pytest.fixture
-def conductors(settings: Settings) -> Iterator[Starts]:
-    """Starts the program on the same data folder, as often as wanted."""
-    started: list[Conductor] = []
-
-    def _start() -> Conductor:
-        started.append(Conductor(settings))
-        return started[-1]
-
-    yield _start
-    for one in started:
-        one.close()
-
-
-@pytest.fixture
-def conductor(conductors: Starts) -> Conductor:
-    return conductors()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(SECONDS * 50):
-        if condition():
-            return
-        pause.wait(0.02)
-    pytest.fail("it did not come to that")
-
-
-def followed(move: Move) -> str:
-    """All that is said in this move, once it has ended without an error."""
-    text = "".join(move.tail(SECONDS))
-    assert move.done
-    assert move.error is None
-    return text
-
-
-def failed(move: Move) -> SimulatorError:
-    list(move.tail(SECONDS))
-    assert move.done and move.error is not None
-    return move.error
-
-
-def graded(conductor: Conductor, interview_id: str) -> bool:
-    jobs = conductor.records.jobs(interview_id)
-    return bool(jobs) and all(job.state == "done" for job in jobs)
-
 
 # --- a whole interview -----------------------------------------------------------------------------------
 
@@ -93,10 +36,10 @@ def test_an_interview_goes_from_the_first_question_over_its_probes_to_a_scorecar
     interview = conductor.start("stripe", "quick")
     assert (interview.next, len(interview.questions), len(interview.exchanges)) == (Next.CANDIDATE, 2, 1)
     number = 0
-    while (interview := conductor.records.interview(interview.id)).next is Next.CANDIDATE:
+    while (interview := conductor.records.interviews.find(interview.id)).next is Next.CANDIDATE:
         number += 1
         told = followed(conductor.answer(interview.id, f"t{number}", ANSWER if number == 1 else f"{REPLY} {number}"))
-        last = conductor.records.interview(interview.id).current.turns
+        last = conductor.records.interviews.find(interview.id).current.turns
         assert told == (last[-1].text if told else "")
     assert interview.closed
     assert number == 2 * (1 + MOST_PROBES)
@@ -129,7 +72,7 @@ def test_an_interview_starts_without_a_model(settings: Settings) -> None:
         for company in shipped().companies:
             interview = conductor.start(company, "full")
             assert interview.current.question.text
-            assert conductor.records.interview(interview.id) == interview
+            assert conductor.records.interviews.find(interview.id) == interview
         assert conductor.loading is Loading.NOT_STARTED
         conductor.close()
 
@@ -139,7 +82,7 @@ def test_an_unknown_length_or_company_starts_nothing(conductor: Conductor) -> No
         conductor.start("stripe", "endless")
     with pytest.raises(SimulatorError, match="initech"):
         conductor.start("initech", "quick")
-    assert conductor.records.summaries() == []
+    assert conductor.records.interviews.summaries() == []
 
 
 # --- one answer ------------------------------------------------------------------------------------------
@@ -170,12 +113,12 @@ def test_a_model_that_fails_leaves_the_answer_and_the_move_can_be_made_again(
     scripted_model.fault = lambda request: half if request.body.get("stream") else None
     error = failed(conductor.answer(interview.id, "t1", ANSWER))
     assert isinstance(error, ModelUnavailableError)
-    after = conductor.records.interview(interview.id)
+    after = conductor.records.interviews.find(interview.id)
     assert after.next is Next.INTERVIEWER
     assert [turn.text for turn in after.current.turns] == [ANSWER]
     scripted_model.fault = lambda request: None
     probe = followed(conductor.move(interview.id))
-    turns = conductor.records.interview(interview.id).current.turns
+    turns = conductor.records.interviews.find(interview.id).current.turns
     assert [turn.text for turn in turns] == [ANSWER, probe]
     with pytest.raises(OutOfTurnError):
         conductor.move(interview.id)
@@ -190,7 +133,7 @@ def test_a_model_that_is_down_is_told_and_sending_the_answer_again_is_another_tr
     assert "overloaded" in str(failed(conductor.answer(interview.id, "t1", ANSWER)))
     scripted_model.fault = lambda request: None
     assert followed(conductor.answer(interview.id, "t1", ANSWER)).endswith("?")
-    assert len(conductor.records.interview(interview.id).current.turns) == 2
+    assert len(conductor.records.interviews.find(interview.id).current.turns) == 2
 
 
 def test_an_answer_sent_twice_at_once_is_one_turn_and_one_move(
@@ -216,7 +159,7 @@ def test_an_answer_sent_twice_at_once_is_one_turn_and_one_move(
     first, second = outcomes
     assert isinstance(first, Move) and first is second
     followed(first)
-    turns = conductor.records.interview(interview.id).current.turns
+    turns = conductor.records.interviews.find(interview.id).current.turns
     assert [turn.role for turn in turns] == [Role.CANDIDATE, Role.INTERVIEWER]
     assert sum(bool(request.body.get("stream")) for request in scripted_model.requests) == 1
 
@@ -224,15 +167,15 @@ def test_an_answer_sent_twice_at_once_is_one_turn_and_one_move(
 def test_an_answer_sent_again_after_its_probe_came_changes_nothing(conductor: Conductor) -> None:
     interview = conductor.start("stripe", "quick")
     probe = followed(conductor.answer(interview.id, "t1", ANSWER))
-    before = conductor.records.interview(interview.id)
+    before = conductor.records.interviews.find(interview.id)
     assert followed(conductor.answer(interview.id, "t1", ANSWER)) == probe
-    assert conductor.records.interview(interview.id) == before
+    assert conductor.records.interviews.find(interview.id) == before
 
 
 def test_a_second_reader_of_a_move_hears_all_of_it(conductor: Conductor) -> None:
     interview = conductor.start("stripe", "quick")
     move = conductor.answer(interview.id, "t1", ANSWER)
-    assert followed(move) == followed(move) == conductor.records.interview(interview.id).current.turns[-1].text
+    assert followed(move) == followed(move) == conductor.records.interviews.find(interview.id).current.turns[-1].text
     assert conductor.move_under_way(interview.id) is move
 
 
@@ -265,7 +208,7 @@ def test_finishing_in_the_middle_of_a_question_grades_what_was_said(conductor: C
     assert conductor.finish(interview.id).closed
     assert conductor.finish(interview.id).closed
     until(lambda: graded(conductor, interview.id))
-    assert [job.exchange for job in conductor.records.jobs(interview.id)] == [0]
+    assert [job.exchange for job in conductor.records.jobs.of(interview.id)] == [0]
     card = conductor.scorecard(interview.id)
     assert card.overall is not None
     assert card.ungraded == ()
@@ -276,7 +219,7 @@ def test_finishing_in_the_middle_of_a_question_grades_what_was_said(conductor: C
 def test_finishing_before_an_answer_grades_nothing(conductor: Conductor, scripted_model: ScriptedModel) -> None:
     interview = conductor.start("stripe", "quick")
     assert conductor.finish(interview.id).closed
-    assert conductor.records.jobs(interview.id) == []
+    assert conductor.records.jobs.of(interview.id) == []
     card = conductor.scorecard(interview.id)
     assert (card.overall, card.ungraded, card.dimensions) == (None, (), ())
     assert scripted_model.requests == []
@@ -293,7 +236,7 @@ def test_the_first_question_is_graded_while_the_second_is_open(
     interview = conductor.start("stripe", "quick")
     assert followed(conductor.answer(interview.id, "t1", ANSWER)) == ""
     until(lambda: graded(conductor, interview.id))
-    now = conductor.records.interview(interview.id)
+    now = conductor.records.interviews.find(interview.id)
     assert (len(now.exchanges), now.next, now.closed) == (2, Next.CANDIDATE, False)
     assert conductor.scorecard(interview.id).overall is not None
 
@@ -311,7 +254,7 @@ def test_grading_waits_while_an_interviewer_s_move_is_on(conductor: Conductor, s
         if second in messages[-1]["content"]:
             live.set()
             assert go_on_live.wait(SECONDS)
-        elif len(conductor.records.interview(interview.id).exchanges) == 2:
+        elif len(conductor.records.interviews.find(interview.id).exchanges) == 2:
             assert first in messages[-1]["content"]
             seen.append("grading")
             (again if grading.is_set() else grading).set()
@@ -341,8 +284,8 @@ def test_a_grading_that_fails_is_failed_with_its_reason_has_no_number_and_can_be
     followed(conductor.answer(interview.id, "t1", ANSWER))
     scripted_model.fault = lambda request: failure(401 if fault == "wrong key" else 503)
     conductor.finish(interview.id)
-    until(lambda: conductor.records.jobs(interview.id)[0].state == "failed")
-    (job,) = conductor.records.jobs(interview.id)
+    until(lambda: conductor.records.jobs.of(interview.id)[0].state == "failed")
+    (job,) = conductor.records.jobs.of(interview.id)
     assert ("refused the key" if fault == "wrong key" else "overloaded") in job.error
     assert job.attempts == (1 if fault == "wrong key" else 3)
     card = conductor.scorecard(interview.id)
@@ -365,8 +308,8 @@ def test_a_grading_that_breaks_in_a_way_nobody_thought_of_is_failed_too_and_can_
     with monkeypatch.context() as patch:
         patch.setattr("simulator.evidence.Locator.locate", broken)
         conductor.finish(interview.id)
-        until(lambda: conductor.records.jobs(interview.id)[0].state == "failed")
-    assert "unexpectedly" in conductor.records.jobs(interview.id)[0].error
+        until(lambda: conductor.records.jobs.of(interview.id)[0].state == "failed")
+    assert "unexpectedly" in conductor.records.jobs.of(interview.id)[0].error
     conductor.retry_grading(interview.id)
     until(lambda: graded(conductor, interview.id))
 
@@ -395,9 +338,9 @@ def test_a_restart_goes_on_with_the_interview_and_with_gradings_that_wait_or_wer
     probes = [followed(first.answer(one, f"t-{one}", ANSWER)) for one in ids]
     scripted_model.fault = lambda request: hang()
     first.finish(ids[0])
-    until(lambda: first.records.jobs(ids[0])[0].state == "running")
+    until(lambda: first.records.jobs.of(ids[0])[0].state == "running")
     first.finish(ids[1])
-    assert first.records.jobs(ids[1])[0].state == "waiting"
+    assert first.records.jobs.of(ids[1])[0].state == "waiting"
     first.close()
     with closing(sqlite3.connect(settings.data_dir / "interviews.db")) as database, database:
         database.execute("UPDATE grading_jobs SET lease_until = 0")  # a minute later
@@ -406,9 +349,9 @@ def test_a_restart_goes_on_with_the_interview_and_with_gradings_that_wait_or_wer
     second.warm_up()
     until(lambda: all(graded(second, one) for one in ids[:2]))
     assert all(second.scorecard(one).overall is not None for one in ids[:2])
-    assert second.records.interview(ids[2]).current.turns[-1].text == probes[2]
+    assert second.records.interviews.find(ids[2]).current.turns[-1].text == probes[2]
     assert followed(second.answer(ids[2], "t2", REPLY)).endswith("?")
-    assert len(second.records.interview(ids[2]).current.turns) == 4
+    assert len(second.records.interviews.find(ids[2]).current.turns) == 4
 
 
 _DIES_IN_ITS_MOVE = """
@@ -441,10 +384,10 @@ def test_a_move_that_died_with_its_process_is_made_again(
         process.kill()
     dead.set()
     conductor = conductors()
-    assert conductor.records.interview(interview_id).next is Next.INTERVIEWER
+    assert conductor.records.interviews.find(interview_id).next is Next.INTERVIEWER
     assert conductor.move_under_way(interview_id) is None
     probe = followed(conductor.move(interview_id))
-    assert [turn.text for turn in conductor.records.interview(interview_id).current.turns] == [ANSWER, probe]
+    assert [turn.text for turn in conductor.records.interviews.find(interview_id).current.turns] == [ANSWER, probe]
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_loaded_once_it_can_be(
@@ -521,40 +464,4 @@ def test_a_damaged_sentence_model_is_told_and_no_grade_is_made_up(
     interview = conductor.start("stripe", "quick")
     error = failed(conductor.answer(interview.id, "t1", ANSWER))
     assert isinstance(error, ContentError) and "story.sentences.npz" in error.problem
-    assert [turn.text for turn in conductor.records.interview(interview.id).current.turns] == [ANSWER]
-
-
-# --- questions -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("company_id", sorted(shipped().companies))
-def test_a_round_has_different_topics_and_a_question_of_the_company_s_own(company_id: str) -> None:
-    library = shipped()
-    company = library.company(company_id)
-    for seed in range(200):
-        for count in (2, company.questions):
-            chosen = choose_questions(library, company, count, random.Random(seed))
-            assert len(chosen) == count
-            assert len({question.topic for question in chosen}) == count
-            assert any(question.company == company_id for question in chosen)
-            assert {question.company for question in chosen} <= {company_id, "general"}
-            assert {question.kind for question in chosen} == {"story"}
-
-
-def test_the_same_seed_gives_the_same_round_and_weights_are_respected() -> None:
-    library = shipped()
-    company = library.company("stripe")
-    assert choose_questions(library, company, 2, random.Random(7)) == choose_questions(
-        library, company, 2, random.Random(7)
-    )
-    drawn = Counter(choose_questions(library, company, 1, random.Random(seed))[0].id for seed in range(4000))
-    pool = library.questions_for("stripe")
-    total = sum(question.weight for question in pool)
-    for question in pool:
-        expected = 4000 * question.weight / total
-        assert 0.6 * expected < drawn[question.id] < 1.4 * expected, question.id
-
-
-def test_a_long_round_asks_no_question_twice(conductor: Conductor) -> None:
-    interview = conductor.start("uber", "quick", 10)
-    assert len({question.id for question in interview.questions}) == 10
+    assert [turn.text for turn in conductor.records.interviews.find(interview.id).current.turns] == [ANSWER]

@@ -103,11 +103,11 @@ class InterviewMachine(RuleBasedStateMachine):
     def probe(self) -> None:
         turn = _probe(self._new_id())
         if self._probe_fits():
-            self._moved(self.interview.probe(turn))
+            self._moved(self.interview.reply(turn))
             self.said[-1].append(turn)
         else:
             with pytest.raises(OutOfTurnError):
-                self.interview.probe(turn)
+                self.interview.reply(turn)
 
     @rule()
     def advance(self) -> None:
@@ -195,17 +195,17 @@ def test_the_fourth_probe_of_a_question_is_refused_and_the_next_question_has_its
     for question in range(2):
         for number in range(MOST_PROBES):
             interview = interview.answer(f"a{question}{number}", "I called legal.")
-            interview = interview.probe(_probe(f"p{question}{number}"))
+            interview = interview.reply(_probe(f"p{question}{number}"))
         interview = interview.answer(f"last{question}", "I called legal.")
         with pytest.raises(OutOfTurnError):
-            interview.probe(_probe("too many"))
+            interview.reply(_probe("too many"))
         interview = interview.advance()
     assert interview.closed
     assert [len(exchange.probes) for exchange in interview.exchanges] == [3, 3]
 
 
 def test_a_probe_keeps_the_check_and_the_passages_that_it_came_from() -> None:
-    probed = _opened().answer("a1", "I called legal.").probe(_probe())
+    probed = _opened().answer("a1", "I called legal.").reply(_probe())
     assert probed.current.probes == (_probe(),)
     assert probed.next is Next.CANDIDATE
 
@@ -219,7 +219,7 @@ def test_a_second_send_of_the_last_answer_is_harmless_even_after_the_close() -> 
 
 
 def test_the_candidates_text_leaves_out_the_interviewers() -> None:
-    interview = _opened().answer("a1", "First.").probe(_probe()).answer("a2", "Second.")
+    interview = _opened().answer("a1", "First.").reply(_probe()).answer("a2", "Second.")
     assert interview.current.candidate_text == "First.\n\nSecond."
     assert interview.current.answered
     assert not _opened().current.answered

@@ -9,23 +9,21 @@ import pytest
 from conftest import ScriptedModel, embeddings, grader_over, judging, shipped
 from fault_server import Messages, Request, Step, failure, refusal
 
+from simulator.conduct import Conduct, invented
 from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
 from simulator.errors import ModelUnavailableError
 from simulator.index import PassageIndex
-from simulator.interview import Exchange, Question, Role, Turn
+from simulator.interview import Act, Exchange, Question, Role, Turn
 from simulator.interviewer import (
-    LONGEST_QUOTE_WORDS,
-    Aim,
-    Conduct,
     Interviewer,
     Phrasing,
-    quotable,
     turn_of,
 )
 from simulator.models import open_model
 from simulator.rubric import Calibration, ScoreRule, equal_rule
 from simulator.settings import CHECKWISE, STRUCTURED, Settings
+from simulator.strategy import LONGEST_QUOTE_WORDS, Aim, quotable
 
 QUESTION = Question("q1", "Tell me about a launch that ran late, and what you yourself did about it.")
 ANSWER = (
@@ -149,9 +147,10 @@ def test_it_asks_no_more_checks_than_it_needs_to_find_an_open_one(
     met: tuple[str, ...], sure: float, asked: int, interviewer: Interviewer, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.reply = judging(met, sure=sure)
-    aim = interviewer.aim(told(ANSWER))
-    assert (aim is None) == bool(met)
-    assert checks_asked(scripted_model) == asked == interviewer.asked_checks
+    strategy = interviewer.strategy
+    aim = strategy.aim(told(ANSWER))
+    assert aim is not None and (aim.act is Act.CHALLENGE) == bool(met)
+    assert checks_asked(scripted_model) == asked == strategy.asked_checks
 
 
 def test_it_goes_on_to_a_less_valuable_check_when_the_most_valuable_are_shown(
@@ -182,21 +181,99 @@ def test_asked_in_one_reply_it_goes_after_the_same_check_with_one_call(
     assert "\nanchor." not in asked and "\nflag." not in asked
 
 
-def test_it_never_goes_after_a_check_that_was_probed_before_on_this_question(
+def followed(interviewer: Interviewer, rounds: int) -> list[tuple[str, Act]]:
+    """What it goes after in an exchange where every reply is the same one."""
+    exchange, gone_for, used = told(ANSWER), list[tuple[str, Act]](), list[str]()
+    for number in range(rounds):
+        aim = interviewer.aim(exchange, used)
+        if aim is None:
+            break
+        gone_for.append((aim.check.id, aim.act))
+        used.append(aim.hits[0].passage.id)
+        turn = turn_of(f"p{number}", Phrasing(aim, text=f"{aim.ask} ({number})"))
+        exchange = replace(exchange, turns=(*exchange.turns, turn, Turn(f"r{number}", Role.CANDIDATE, REPLY)))
+    return gone_for
+
+
+def test_a_gap_that_the_reply_leaves_open_is_pressed_once_deeper_and_then_left(
     interviewer: Interviewer, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.reply = judging(())
-    probed: list[str] = []
-    for _ in range(3):
-        exchange = told(ANSWER, *[REPLY] * len(probed), probed=tuple(probed))
-        probed.append(aimed(interviewer, exchange).check.id)
-    assert probed[0] == "action.ownership"
-    assert len(set(probed)) == 3
+    gone_for = followed(interviewer, 6)
+    checks = [check for check, _ in gone_for]
+    assert [act for _, act in gone_for] == [Act.PROBE, Act.PRESS] * 3
+    assert checks[0] == checks[1] == "action.ownership"
+    assert checks[::2] == checks[1::2] and len(set(checks)) == 3
 
 
-def test_with_nothing_open_there_is_no_probe(interviewer: Interviewer, scripted_model: ScriptedModel) -> None:
+def test_a_press_is_of_a_deeper_passage_than_the_probe(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    probe = aimed(interviewer, told(ANSWER))
+    press = aimed(interviewer, told(ANSWER, REPLY, probed=(probe.check.id,)))
+    assert (probe.hits[0].passage.depth, press.hits[0].passage.depth) == ("opening", "pressing")
+    assert press.check == probe.check
+
+
+def test_a_gap_that_the_reply_closes_is_left_for_the_next(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    first = aimed(interviewer, told(ANSWER)).check.id
+    scripted_model.reply = judging({first})
+    after = aimed(interviewer, told(ANSWER, REPLY, probed=(first,)))
+    assert after.check.id != first and after.act is Act.PROBE
+
+
+def test_with_nothing_open_what_was_told_is_challenged_once(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
     scripted_model.reply = judging(CRITERIA, sure=0.99)
-    assert interviewer.aim(told(ANSWER)) is None
+    gone_for = followed(interviewer, 4)
+    assert [act for _, act in gone_for] == [Act.CHALLENGE]
+    aim = aimed(interviewer, told(ANSWER))
+    assert {hit.passage.depth for hit in aim.hits} == {"challenging"}
+
+
+def test_an_answer_that_recites_the_companys_principles_is_asked_what_was_done_with_them(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    once = f"{ANSWER} That was Bias for Action."
+    recited = f"{ANSWER} That was Bias for Action. I had to Dive Deep. Customer Obsession, and I did Deliver Results."
+    assert aimed(interviewer, told(once)).check.id == "action.ownership"
+    assert aimed(interviewer, told(recited)).check.id == "flag.buzzwords"
+    after = told(recited, REPLY, probed=("flag.buzzwords",))
+    assert aimed(interviewer, after).check.id == "action.ownership"
+
+
+def test_a_company_that_asks_for_technical_depth_asks_one_technical_question_and_others_none(
+    interviewer_of: Interviewers, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(missing_only("action.risk"), sure=0.99)
+    stripe, uber = interviewer_of("stripe"), interviewer_of("uber")
+    first = aimed(stripe, told(ANSWER)).hits[0].passage
+    assert first.topic == "technical"
+    assert aimed(stripe, told(ANSWER), (first.id,)).hits[0].passage.topic != "technical"
+    assert aimed(uber, told(ANSWER)).hits[0].passage.topic != "technical"
+
+
+RETOLD = (
+    "The checkout migration in the second quarter of 2023 ran three weeks late, and I was its product manager. The "
+    "fraud vendor changed its API again and again, which blocked the payments team. I cut the loyalty points."
+)
+OTHER = (
+    "Our warehouse in Lyon lost parcels every night. I sat with the night shift for a week and saw that two belts "
+    "shared one scanner. I had a second one put in, and losses fell from forty a night to three."
+)
+
+
+def test_a_story_that_is_told_again_is_noticed_and_another_one_is_not(interviewer: Interviewer) -> None:
+    earlier = [told(OTHER), told(ANSWER)]
+    assert interviewer.strategy.told_before(told(RETOLD), earlier)
+    assert not interviewer.strategy.told_before(told(OTHER), [told(ANSWER)])
+    assert not interviewer.strategy.told_before(told(RETOLD), [])
 
 
 def test_a_judge_without_a_verdict_gives_no_probe(interviewer: Interviewer, scripted_model: ScriptedModel) -> None:
@@ -366,7 +443,41 @@ def test_nothing_of_a_preface_or_of_praise_at_the_start_is_streamed(
     scripted_model.reply = judging((), says=f"{opening} {aim.ask}")
     phrasing, pieces = said(interviewer, told(ANSWER), aim)
     assert phrasing.replaced
-    assert "".join(pieces) == phrasing.text.removesuffix(aim.ask)
+    assert "".join(pieces) == phrasing.text and phrasing.text.endswith(aim.ask)
+    assert opening not in "".join(pieces)
+
+
+def test_a_second_wording_is_asked_for_and_told_what_was_wrong(
+    interviewer: Interviewer, scripted_model: ScriptedModel
+) -> None:
+    scripted_model.reply = judging(())
+    aim = aimed(interviewer, told(ANSWER))
+    good = judging((), says=aim.ask)
+
+    def reply(messages: Messages, parameters: dict[str, object]) -> str | float:
+        first = "could not be used" not in str(messages[-1]["content"])
+        return f"Great answer! {aim.ask}" if first else good(messages, parameters)
+
+    scripted_model.reply = reply
+    before = len(scripted_model.requests)
+    phrasing, _ = said(interviewer, told(ANSWER), aim)
+    assert phrasing.replaced == "" and phrasing.text.endswith(aim.ask)
+    assert len(scripted_model.requests) - before == 2
+    assert "a preface instead of a question" in str(scripted_model.requests[-1].messages[-1]["content"])
+
+
+@pytest.mark.parametrize(
+    ("question", "invents"),
+    [
+        ("What did the payments team do in Q2 2023?", []),
+        ("How did you bring the error rate down to 4 percent?", ["4"]),
+        ("What did Priya say when you cut it?", ["Priya"]),
+        ("What did the team want, and what did you want?", []),
+        ("What would you have done without Jira?", ["Jira"]),
+    ],
+)
+def test_a_figure_or_a_name_that_nobody_said_is_an_invention(question: str, invents: list[str]) -> None:
+    assert invented(question, ANSWER) == invents
 
 
 @pytest.mark.parametrize(

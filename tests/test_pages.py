@@ -87,9 +87,11 @@ def send(page: Page, text: str) -> None:
     page.get_by_role("button", name="Send answer").click()
 
 
-def finish(page: Page) -> None:
+def finish(page: Page, *, answered: bool = True) -> None:
     page.get_by_role("button", name="Finish now").click()
     page.get_by_role("button", name="Finish and grade").click()
+    if answered:  # the candidate's own rating comes first
+        page.get_by_role("button", name="Show me the scorecard").click()
 
 
 def test_an_interview_goes_from_the_choice_of_company_to_a_scorecard_over_a_reload(
@@ -201,7 +203,7 @@ def test_the_interviewer_says_what_it_listens_for_only_when_asked(page: Page, be
 
 def test_finishing_before_an_answer_gives_no_score_and_says_why(page: Page, begin: Callable[[str], None]) -> None:
     begin("Amazon")
-    finish(page)
+    finish(page, answered=False)
     page.get_by_text("There is nothing to grade").wait_for()
     assert page.locator(".dimension").count() == 0
 

@@ -15,9 +15,8 @@ from threading import Barrier
 
 import pytest
 
-from simulator import records as module
 from simulator.errors import InputError, OutOfTurnError, StorageError
-from simulator.interview import Interview, Next, Question, Role, Turn, open_interview
+from simulator.interview import Act, Interview, Next, Question, Role, Segment, Turn, open_interview
 from simulator.records import (
     LEASE_SECONDS,
     MOST_ATTEMPTS,
@@ -29,6 +28,7 @@ from simulator.records import (
     passages_of,
     worker_name,
 )
+from simulator.records import jobs as module
 from simulator.settings import ROOT
 
 QUESTIONS = (
@@ -80,7 +80,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def opened(records: Records, questions: tuple[Question, ...] = QUESTIONS) -> Interview:
     interview = open_interview(new_id(), "meta", "full", questions)
-    records.add(interview)
+    records.interviews.add(interview)
     return interview
 
 
@@ -91,7 +91,7 @@ def probe(text: str = "What did that cost?") -> Turn:
 def answered(records: Records, text: str = "I cut the export.", grade: tuple[int, ...] = ()) -> Interview:
     before = opened(records)
     after = before.answer(new_id(), text)
-    records.save(before, after, grade)
+    records.interviews.save(before, after, grade)
     return after
 
 
@@ -99,7 +99,7 @@ def moved_on(interview: Interview) -> Interview:
     """The next legal move: an answer, a probe, or the next question."""
     if interview.next is Next.CANDIDATE:
         return interview.answer(new_id(), f"I did {new_id()}.")
-    return interview.probe(probe()) if interview.current.may_probe else interview.advance()
+    return interview.reply(probe()) if interview.may_probe else interview.advance()
 
 
 # Interviews
@@ -111,13 +111,42 @@ def test_an_interview_is_the_same_after_every_move_and_after_a_restart(path: Pat
     moves = 0
     while not before.closed:
         after = moved_on(before)
-        first.save(before, after)
-        assert first.interview(after.id) == second.interview(after.id) == after
+        first.interviews.save(before, after)
+        assert first.interviews.find(after.id) == second.interviews.find(after.id) == after
         before, moves = after, moves + 1
     assert moves == 2 * 8
     first.close()
     second.close()
-    assert Records(path).interview(before.id) == before
+    assert Records(path).interviews.find(before.id) == before
+
+
+def test_a_round_with_a_plan_and_a_clock_comes_back_to_the_last_digit(path: Path) -> None:
+    records = Records(path)
+    questions = (
+        Question("opening/you", "Tell me about yourself.", "opening"),
+        Question("case/fall", "Orders fall by a tenth.", "case", facts=("On Android only.", "Since the 3rd.")),
+    )
+    plan = (Segment("opening", "opening", 180.1), Segment("case", "case", 0.1 + 0.2, "several guides"))
+    before = open_interview(
+        new_id(), "uber", "custom", questions, plan=plan, began=1767323045.1234567, timed=True, retry_of="before"
+    )
+    records.interviews.add(before)
+    moves: list[Callable[[Interview], Interview]] = [
+        lambda one: one.answer("a1", "I run payments.", at=41.3),
+        lambda one: one.advance(at=1 / 3),
+        lambda one: one.answer("a2", "Which platform is it?", at=99.9, act=Act.CLARIFICATION),
+        lambda one: one.reply(Turn("f1", Role.INTERVIEWER, "On Android only.", act=Act.FACT, at=100.5)),
+        lambda one: one.answer("a3", "Then I would look at the release.", at=140.25),
+        lambda one: one.reply(
+            Turn("p1", Role.INTERVIEWER, "Why that?", "case.decision", ("probes/a/b",), Act.PRESS, 150.0, "praise")
+        ),
+    ]
+    for move in moves:
+        after = move(before)
+        records.interviews.save(before, after)
+        assert Records(path).interviews.find(before.id) == after
+        before = after
+    assert [one.answers for one in records.interviews.summaries()] == [2], "a question to the interviewer is none"
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -127,73 +156,73 @@ def test_any_text_comes_back_as_it_was_said(path: Path, text: str) -> None:
     before = opened(records, (question,))
     turns = (Turn("a1", Role.CANDIDATE, text), probe(text))
     after = replace(before, exchanges=(replace(before.current, turns=turns),))
-    records.save(before, after, grade=[0])
-    records.keep_draft(after.id, text)
-    job = records.take_job("w")
+    records.interviews.save(before, after, grade=[0])
+    records.interviews.keep_draft(after.id, text)
+    job = records.jobs.take("w")
     assert job is not None
-    assert records.finish_job(job, "w", {"note": text, "spans": [{"text": text}], "overall": 2.8, "band": None})
+    assert records.jobs.finish(job, "w", {"note": text, "spans": [{"text": text}], "overall": 2.8, "band": None})
     guide = Guide("g1", text, "meta", (text, text), "2026-01-01")
-    assert records.add_guide(guide)
+    assert records.guides.add(guide)
     records.close()
     again = Records(path)
-    assert again.interview(after.id) == after
-    assert again.draft(after.id) == text
-    assert again.grades(after.id) == {0: {"note": text, "spans": [{"text": text}], "overall": 2.8, "band": None}}
-    assert again.guides() == [guide]
+    assert again.interviews.find(after.id) == after
+    assert again.interviews.draft(after.id) == text
+    assert again.jobs.grades(after.id) == {0: {"note": text, "spans": [{"text": text}], "overall": 2.8, "band": None}}
+    assert again.guides.all() == [guide]
 
 
 def test_an_unknown_interview_is_an_input_error(kept: Records) -> None:
     with pytest.raises(InputError):
-        kept.interview("nowhere")
+        kept.interviews.find("nowhere")
     ghost = open_interview("ghost", "meta", "full", QUESTIONS)
     with pytest.raises(InputError):
-        kept.save(ghost, ghost.answer("a", "I cut it."))
+        kept.interviews.save(ghost, ghost.answer("a", "I cut it."))
 
 
 def test_a_move_from_a_stale_interview_is_refused_and_leaves_no_trace(kept: Records) -> None:
     stale = opened(kept)
     current = stale.answer("first", "I cut the export.")
-    kept.save(stale, current)
-    kept.keep_draft(stale.id, "half a sentence")
+    kept.interviews.save(stale, current)
+    kept.interviews.keep_draft(stale.id, "half a sentence")
     for after in (stale.answer("second", "I did not."), stale.advance(), stale.close()):
         with pytest.raises(OutOfTurnError):
-            kept.save(stale, after, grade=[0])
-    assert kept.interview(stale.id) == current
-    assert kept.jobs(stale.id) == []
-    assert kept.draft(stale.id) == "half a sentence"
+            kept.interviews.save(stale, after, grade=[0])
+    assert kept.interviews.find(stale.id) == current
+    assert kept.jobs.of(stale.id) == []
+    assert kept.interviews.draft(stale.id) == "half a sentence"
 
 
 def test_a_failure_in_the_middle_of_a_move_keeps_nothing_of_it(kept: Records) -> None:
     other, before = answered(kept), opened(kept)
     taken = other.current.turns[0].id
-    after = before.answer("fresh", "I cut it.").probe(Turn(taken, Role.INTERVIEWER, "Why?"))
+    after = before.answer("fresh", "I cut it.").reply(Turn(taken, Role.INTERVIEWER, "Why?"))
     with pytest.raises(StorageError):
-        kept.save(before, after, grade=[0])
-    assert kept.interview(before.id) == before
-    assert kept.jobs(before.id) == []
-    kept.save(before, before.answer("fresh", "I cut it."))
+        kept.interviews.save(before, after, grade=[0])
+    assert kept.interviews.find(before.id) == before
+    assert kept.jobs.of(before.id) == []
+    kept.interviews.save(before, before.answer("fresh", "I cut it."))
 
 
 def test_the_list_shows_the_newest_first_with_its_answers(kept: Records) -> None:
     first = answered(kept)
     second = opened(kept)
-    kept.save(first, first.probe(probe()))
-    kept.save(second, second.close())
-    told = [(one.id, one.company, one.length, one.closed, one.answers) for one in kept.summaries()]
+    kept.interviews.save(first, first.reply(probe()))
+    kept.interviews.save(second, second.close())
+    told = [(one.id, one.company, one.length, one.closed, one.answers) for one in kept.interviews.summaries()]
     assert told == [(second.id, "meta", "full", True, 0), (first.id, "meta", "full", False, 1)]
 
 
 def test_a_removed_interview_takes_all_that_belongs_to_it_along(path: Path) -> None:
     records = Records(path)
     gone, stays = answered(records, "A zebra crossed.", grade=(0,)), answered(records, grade=(0,))
-    records.keep_draft(gone.id, "zebra draft")
-    job = next(job for job in (records.take_job("w"), records.take_job("w")) if job and job.interview == gone.id)
-    assert records.finish_job(job, "w", {"quote": "zebra"})
-    records.remove(gone.id)
-    assert (records.jobs(gone.id), records.grades(gone.id), records.draft(gone.id)) == ([], {}, "")
-    assert [one.id for one in records.summaries()] == [stays.id]
+    records.interviews.keep_draft(gone.id, "zebra draft")
+    job = next(job for job in (records.jobs.take("w"), records.jobs.take("w")) if job and job.interview == gone.id)
+    assert records.jobs.finish(job, "w", {"quote": "zebra"})
+    records.interviews.remove(gone.id)
+    assert (records.jobs.of(gone.id), records.jobs.grades(gone.id), records.interviews.draft(gone.id)) == ([], {}, "")
+    assert [one.id for one in records.interviews.summaries()] == [stays.id]
     with pytest.raises(InputError):
-        records.interview(gone.id)
+        records.interviews.find(gone.id)
     # Not in the file, and not in the log beside it while the program goes on.
     assert b"zebra" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
@@ -211,7 +240,7 @@ def test_of_two_answers_sent_at_once_exactly_one_is_kept_and_whole(path: Path) -
         after = before.answer(new_id(), f"Tab {tab} says so.")
         barrier.wait(timeout=120)
         try:
-            tabs[tab].save(before, after, grade=[len(before.exchanges) - 1])
+            tabs[tab].interviews.save(before, after, grade=[len(before.exchanges) - 1])
         except OutOfTurnError:
             return ""
         return after.current.turns[-1].id
@@ -222,12 +251,12 @@ def test_of_two_answers_sent_at_once_exactly_one_is_kept_and_whole(path: Path) -
             winners = [turn for turn in sent if turn]
             assert len(winners) == 1
             acknowledged += winners
-            answer = tabs[0].interview(interview.id)
+            answer = tabs[0].interviews.find(interview.id)
             interview = answer.advance()
-            tabs[0].save(answer, interview)
+            tabs[0].interviews.save(answer, interview)
     told = [turn.id for exchange in interview.exchanges for turn in exchange.turns]
     assert told == acknowledged
-    assert len(tabs[1].jobs(interview.id)) == 20
+    assert len(tabs[1].jobs.of(interview.id)) == 20
 
 
 def test_many_interviews_going_on_at_once_lose_nothing(kept: Records) -> None:
@@ -235,13 +264,13 @@ def test_many_interviews_going_on_at_once_lose_nothing(kept: Records) -> None:
         interview = opened(kept)
         while not interview.closed:
             after = moved_on(interview)
-            kept.save(interview, after)
+            kept.interviews.save(interview, after)
             interview = after
         return interview
 
     with ThreadPoolExecutor(8) as pool:
         finished = list(pool.map(whole_interview, range(8)))
-    assert [kept.interview(one.id) for one in finished] == finished
+    assert [kept.interviews.find(one.id) for one in finished] == finished
 
 
 def test_a_new_file_can_be_opened_by_several_at_once(path: Path) -> None:
@@ -254,7 +283,7 @@ def test_a_new_file_can_be_opened_by_several_at_once(path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(first_start, range(8)))
-    assert sorted(one.id for one in Records(path).summaries()) == sorted(ids)
+    assert sorted(one.id for one in Records(path).interviews.summaries()) == sorted(ids)
 
 
 # Drafts
@@ -263,28 +292,28 @@ def test_a_new_file_can_be_opened_by_several_at_once(path: Path) -> None:
 def test_a_draft_is_kept_until_the_answer_is_sent(path: Path) -> None:
     records = Records(path)
     before, other = opened(records), opened(records)
-    assert records.draft(before.id) == ""
-    records.keep_draft(before.id, "I cut")
-    records.keep_draft(before.id, "I cut the export")
-    records.keep_draft(other.id, "another")
-    assert Records(path).draft(before.id) == "I cut the export"
+    assert records.interviews.draft(before.id) == ""
+    records.interviews.keep_draft(before.id, "I cut")
+    records.interviews.keep_draft(before.id, "I cut the export")
+    records.interviews.keep_draft(other.id, "another")
+    assert Records(path).interviews.draft(before.id) == "I cut the export"
     after = before.answer("a1", "I cut the export.")
-    records.save(before, after)
-    assert (records.draft(before.id), records.draft(other.id)) == ("", "another")
+    records.interviews.save(before, after)
+    assert (records.interviews.draft(before.id), records.interviews.draft(other.id)) == ("", "another")
 
 
 def test_the_interviewers_moves_leave_the_draft_alone(kept: Records) -> None:
     after = answered(kept)
-    kept.keep_draft(after.id, "next thought")
-    kept.save(after, after.probe(probe()))
-    assert kept.draft(after.id) == "next thought"
+    kept.interviews.keep_draft(after.id, "next thought")
+    kept.interviews.save(after, after.reply(probe()))
+    assert kept.interviews.draft(after.id) == "next thought"
 
 
 # Grading jobs
 
 
 def leased(records: Records, worker: str) -> Job:
-    job = records.take_job(worker)
+    job = records.jobs.take(worker)
     assert job is not None
     return job
 
@@ -293,22 +322,22 @@ def test_a_job_goes_to_one_worker_and_its_grade_is_kept_once(kept: Records, cloc
     interview = answered(kept, grade=(0,))
     job = leased(kept, "w1")
     assert (job.interview, job.exchange, job.state, job.attempts) == (interview.id, 0, "running", 1)
-    assert kept.take_job("w2") is None
-    assert kept.finish_job(job, "w1", {"overall": 2.8})
-    assert not kept.finish_job(job, "w1", {"overall": 4.0})
-    assert kept.grades(interview.id) == {0: {"overall": 2.8}}
+    assert kept.jobs.take("w2") is None
+    assert kept.jobs.finish(job, "w1", {"overall": 2.8})
+    assert not kept.jobs.finish(job, "w1", {"overall": 4.0})
+    assert kept.jobs.grades(interview.id) == {0: {"overall": 2.8}}
     clock(10 * LEASE_SECONDS)
-    assert kept.take_job("w2") is None
-    assert [one.state for one in kept.jobs(interview.id)] == ["done"]
+    assert kept.jobs.take("w2") is None
+    assert [one.state for one in kept.jobs.of(interview.id)] == ["done"]
 
 
 def test_asking_for_the_same_grade_again_makes_no_second_job(kept: Records) -> None:
     before = answered(kept, grade=(0,))
     job = leased(kept, "w1")
-    kept.finish_job(job, "w1", {"overall": 2.8})
+    kept.jobs.finish(job, "w1", {"overall": 2.8})
     after = before.advance()
-    kept.save(before, after, grade=[0])
-    assert [(one.exchange, one.state) for one in kept.jobs(before.id)] == [(0, "done")]
+    kept.interviews.save(before, after, grade=[0])
+    assert [(one.exchange, one.state) for one in kept.jobs.of(before.id)] == [(0, "done")]
 
 
 def test_a_silent_workers_job_is_taken_over_and_its_late_grade_refused(
@@ -317,38 +346,38 @@ def test_a_silent_workers_job_is_taken_over_and_its_late_grade_refused(
     interview = answered(kept, grade=(0,))
     late = leased(kept, "w1")
     clock(LEASE_SECONDS - 1)
-    assert kept.take_job("w2") is None
+    assert kept.jobs.take("w2") is None
     clock(2)
     job = leased(kept, "w2")
     assert job.attempts == 2
-    assert not kept.renew(late, "w1")
-    assert not kept.finish_job(late, "w1", {"by": "w1"})
-    kept.fail_job(late, "w1", "I was slow", final=True)
-    assert [(one.state, one.error) for one in kept.jobs(interview.id)] == [("running", "")]
-    assert kept.grades(interview.id) == {}
-    assert kept.finish_job(job, "w2", {"by": "w2"})
-    assert not kept.finish_job(late, "w1", {"by": "w1"})
-    assert kept.grades(interview.id) == {0: {"by": "w2"}}
+    assert not kept.jobs.renew(late, "w1")
+    assert not kept.jobs.finish(late, "w1", {"by": "w1"})
+    kept.jobs.fail(late, "w1", "I was slow", final=True)
+    assert [(one.state, one.error) for one in kept.jobs.of(interview.id)] == [("running", "")]
+    assert kept.jobs.grades(interview.id) == {}
+    assert kept.jobs.finish(job, "w2", {"by": "w2"})
+    assert not kept.jobs.finish(late, "w1", {"by": "w1"})
+    assert kept.jobs.grades(interview.id) == {0: {"by": "w2"}}
 
 
 def test_a_renewed_lease_holds_for_its_whole_length_again(kept: Records, clock: Callable[[float], None]) -> None:
     answered(kept, grade=(0,))
     job = leased(kept, "w1")
     for _ in range(5):
-        assert kept.renew(job, "w1")
+        assert kept.jobs.renew(job, "w1")
         clock(LEASE_SECONDS - 1)
-        assert kept.take_job("w2") is None
+        assert kept.jobs.take("w2") is None
     clock(LEASE_SECONDS + 1)
-    assert kept.take_job("w2") is not None
+    assert kept.jobs.take("w2") is not None
 
 
 def test_a_worker_cannot_touch_a_job_that_is_not_its_own(kept: Records) -> None:
     interview = answered(kept, grade=(0,))
     job = leased(kept, "w1")
-    assert not kept.renew(job, "w2")
-    assert not kept.finish_job(job, "w2", {})
-    kept.fail_job(job, "w2", "not mine", final=True)
-    assert [one.state for one in kept.jobs(interview.id)] == ["running"]
+    assert not kept.jobs.renew(job, "w2")
+    assert not kept.jobs.finish(job, "w2", {})
+    kept.jobs.fail(job, "w2", "not mine", final=True)
+    assert [one.state for one in kept.jobs.of(interview.id)] == ["running"]
 
 
 def test_many_workers_give_every_job_exactly_one_grade(path: Path) -> None:
@@ -357,14 +386,14 @@ def test_many_workers_give_every_job_exactly_one_grade(path: Path) -> None:
     taken: list[str] = []
 
     def work(number: int) -> None:
-        while job := records[number].take_job(f"w{number}"):
+        while job := records[number].jobs.take(f"w{number}"):
             taken.append(job.interview)
-            assert records[number].finish_job(job, f"w{number}", {"by": number})
+            assert records[number].jobs.finish(job, f"w{number}", {"by": number})
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert sorted(taken) == sorted(one.id for one in interviews)
-    assert all(len(records[0].grades(one.id)) == 1 for one in interviews)
+    assert all(len(records[0].jobs.grades(one.id)) == 1 for one in interviews)
 
 
 def test_a_failed_job_is_tried_three_times_then_waits_for_the_user(kept: Records) -> None:
@@ -372,13 +401,49 @@ def test_a_failed_job_is_tried_three_times_then_waits_for_the_user(kept: Records
     for attempt in range(1, MOST_ATTEMPTS + 1):
         job = leased(kept, "w1")
         assert job.attempts == attempt
-        kept.fail_job(job, "w1", f"failure {attempt}", final=False)
-    assert kept.take_job("w1") is None
-    assert [(one.state, one.error) for one in kept.jobs(interview.id)] == [("failed", "failure 3")]
-    kept.retry_jobs(interview.id)
-    assert [(one.state, one.attempts, one.error) for one in kept.jobs(interview.id)] == [("waiting", 0, "")]
-    assert kept.finish_job(leased(kept, "w1"), "w1", {"overall": 3.0})
-    assert kept.grades(interview.id) == {0: {"overall": 3.0}}
+        kept.jobs.fail(job, "w1", f"failure {attempt}", final=False)
+    assert kept.jobs.take("w1") is None
+    assert [(one.state, one.error) for one in kept.jobs.of(interview.id)] == [("failed", "failure 3")]
+    kept.jobs.retry(interview.id)
+    assert [(one.state, one.attempts, one.error) for one in kept.jobs.of(interview.id)] == [("waiting", 0, "")]
+    assert kept.jobs.finish(leased(kept, "w1"), "w1", {"overall": 3.0})
+    assert kept.jobs.grades(interview.id) == {0: {"overall": 3.0}}
+
+
+def test_a_job_that_ends_every_worker_is_given_up_and_can_be_asked_for_again(
+    kept: Records, clock: Callable[[float], None]
+) -> None:
+    deadly, other = answered(kept, grade=(0,)), answered(kept, grade=(0,))
+    ended = 0
+    while job := kept.jobs.take(f"w{ended}"):
+        if job.interview == other.id:
+            assert kept.jobs.finish(job, f"w{ended}", {})
+            continue
+        ended += 1  # this worker is never heard of again
+        assert ended <= MOST_ATTEMPTS, "tried for ever"
+        clock(LEASE_SECONDS + 1)
+    assert ended == MOST_ATTEMPTS
+    (given_up,) = kept.jobs.of(deadly.id)
+    assert (given_up.state, given_up.attempts) == ("failed", MOST_ATTEMPTS)
+    assert f"{MOST_ATTEMPTS} times" in given_up.error and "try again" in given_up.error
+    assert [one.state for one in kept.jobs.of(other.id)] == ["done"]
+    kept.jobs.retry(deadly.id)
+    assert kept.jobs.finish(leased(kept, "w9"), "w9", {"overall": 3.0})
+    assert [(one.state, one.error) for one in kept.jobs.of(deadly.id)] == [("done", "")]
+
+
+def test_the_last_attempt_may_take_as_long_as_its_lease_is_renewed(
+    kept: Records, clock: Callable[[float], None]
+) -> None:
+    interview = answered(kept, grade=(0,))
+    for attempt in range(MOST_ATTEMPTS):
+        job = leased(kept, f"w{attempt}")
+        clock(LEASE_SECONDS - 1 if job.attempts == MOST_ATTEMPTS else LEASE_SECONDS + 1)
+    assert kept.jobs.renew(job, job_worker := f"w{MOST_ATTEMPTS - 1}")
+    clock(LEASE_SECONDS - 1)
+    assert kept.jobs.take("other") is None
+    assert kept.jobs.finish(job, job_worker, {"overall": 3.0})
+    assert kept.jobs.grades(interview.id) == {0: {"overall": 3.0}}
 
 
 def test_a_final_failure_is_not_tried_again_and_a_retry_leaves_other_jobs_alone(kept: Records) -> None:
@@ -386,22 +451,22 @@ def test_a_final_failure_is_not_tried_again_and_a_retry_leaves_other_jobs_alone(
     for _ in range(3):
         job = leased(kept, "w1")
         if job.interview == done.id:
-            kept.finish_job(job, "w1", {})
+            kept.jobs.finish(job, "w1", {})
         else:
-            kept.fail_job(job, "w1", "declined", final=True)
-    assert kept.take_job("w1") is None
+            kept.jobs.fail(job, "w1", "declined", final=True)
+    assert kept.jobs.take("w1") is None
     for interview in (failed, done):
-        kept.retry_jobs(interview.id)
-    states = [kept.jobs(one.id)[0].state for one in (failed, done, other)]
+        kept.jobs.retry(interview.id)
+    states = [kept.jobs.of(one.id)[0].state for one in (failed, done, other)]
     assert states == ["waiting", "done", "failed"]
 
 
 def test_a_grade_that_comes_after_its_interview_was_removed_is_refused(kept: Records) -> None:
     interview = answered(kept, grade=(0,))
     job = leased(kept, "w1")
-    kept.remove(interview.id)
-    assert not kept.finish_job(job, "w1", {"overall": 3.0})
-    assert kept.grades(interview.id) == {}
+    kept.interviews.remove(interview.id)
+    assert not kept.jobs.finish(job, "w1", {"overall": 3.0})
+    assert kept.jobs.grades(interview.id) == {}
 
 
 def test_no_two_workers_have_the_same_name() -> None:
@@ -413,17 +478,17 @@ def test_no_two_workers_have_the_same_name() -> None:
 
 def test_a_guide_is_kept_once_and_its_passages_carry_its_title(kept: Records) -> None:
     guide = Guide("d1", "My notes", "stripe", ("First.", "Second."), "2026-01-01")
-    assert kept.add_guide(guide)
-    assert not kept.add_guide(guide)
-    assert kept.guides() == [guide]
+    assert kept.guides.add(guide)
+    assert not kept.guides.add(guide)
+    assert kept.guides.all() == [guide]
     told = [(one.id, one.text, one.company, one.kind, one.provenance, one.guide) for one in passages_of(guide)]
     assert told == [
         ("user/d1/1", "First.", "stripe", "guide", "user guide", "My notes"),
         ("user/d1/2", "Second.", "stripe", "guide", "user guide", "My notes"),
     ]
-    assert kept.remove_guide("d1")
-    assert not kept.remove_guide("d1")
-    assert kept.guides() == []
+    assert kept.guides.remove("d1")
+    assert not kept.guides.remove("d1")
+    assert kept.guides.all() == []
 
 
 # The file
@@ -431,7 +496,7 @@ def test_a_guide_is_kept_once_and_its_passages_carry_its_title(kept: Records) ->
 
 def test_every_connection_writes_ahead_and_waits_for_the_disk(kept: Records) -> None:
     def pragmas(_: int) -> tuple[object, ...]:
-        with kept._engine.connect() as connection:
+        with kept._database.engine.connect() as connection:
             barrier.wait(timeout=120)  # so that each thread has a connection of its own
             names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "user_version")
             return tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names)
@@ -476,7 +541,7 @@ def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name / "interviews.db"
     interview = answered(Records(path))
     assert path.stat().st_size > 0
-    assert Records(path).interview(interview.id) == interview
+    assert Records(path).interviews.find(interview.id) == interview
     assert [one.name for one in tmp_path.iterdir()] == [name]
 
 
@@ -506,13 +571,13 @@ from simulator.records import Records, new_id
 records = Records(Path(sys.argv[1]))
 while True:
     interview = open_interview(new_id(), "meta", "full", [Question("q", "Tell me.")])
-    records.add(interview)
+    records.interviews.add(interview)
     for _ in range(3):
         after = interview.answer(new_id(), "I cut the export. " * 40)
-        records.save(interview, after, grade=[0])
+        records.interviews.save(interview, after, grade=[0])
         print(interview.id, after.current.turns[-1].id, flush=True)
-        interview = after.probe(Turn(new_id(), Role.INTERVIEWER, "What did that cost?"))
-        records.save(after, interview)
+        interview = after.reply(Turn(new_id(), Role.INTERVIEWER, "What did that cost?"))
+        records.interviews.save(after, interview)
 """
 
 
@@ -546,8 +611,8 @@ def test_every_acknowledged_answer_survives_twenty_kills(tmp_path: Path) -> None
             records = Records(path)
             kept = {
                 (one.id, turn.id)
-                for one in records.summaries()
-                for exchange in records.interview(one.id).exchanges
+                for one in records.interviews.summaries()
+                for exchange in records.interviews.find(one.id).exchanges
                 for turn in exchange.turns
             }
             assert told and told <= kept
@@ -573,15 +638,15 @@ def fill(records: Records) -> list[Interview]:
 
 
 def test_a_full_database_says_so_and_keeps_what_was_there(kept: Records) -> None:
-    with kept._engine.connect() as connection:  # the pool's one connection, used again below
+    with kept._database.engine.connect() as connection:  # the pool's one connection, used again below
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 20}")
     interviews = fill(kept)
-    assert [kept.interview(one.id) for one in interviews] == interviews
-    with kept._engine.connect() as connection:
+    assert [kept.interviews.find(one.id) for one in interviews] == interviews
+    with kept._database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count=100000")
     interviews.append(answered(kept))
-    assert [kept.interview(one.id) for one in interviews] == interviews
+    assert [kept.interviews.find(one.id) for one in interviews] == interviews
 
 
 @pytest.fixture
@@ -604,12 +669,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_says_so_and_the_next_answer_fits_once_there_is_room(small_disk: Path) -> None:
     records = Records(small_disk / "interviews.db")
     interviews = fill(records)
-    assert [records.interview(one.id) for one in interviews] == interviews
+    assert [records.interviews.find(one.id) for one in interviews] == interviews
     (small_disk / "ballast").unlink()
     interviews.append(answered(records))
-    assert [records.interview(one.id) for one in interviews] == interviews
+    assert [records.interviews.find(one.id) for one in interviews] == interviews
     records.close()
     again = Records(small_disk / "interviews.db")
-    assert [again.interview(one.id) for one in interviews] == interviews
-    assert len(again.summaries()) <= len(interviews) + 1  # one may have been opened and not answered
+    assert [again.interviews.find(one.id) for one in interviews] == interviews
+    assert len(again.interviews.summaries()) <= len(interviews) + 1  # one may have been opened and not answered
     again.close()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.interview import Exchange, Interview, Question, Role, Turn
+from simulator.interview import Act, Exchange, Interview, Question, Role, Turn
 from simulator.library import Company
 from simulator.rubric import DIMENSIONS, Check, Evidence, Finding, Grade, Point, Rating, Rubric, State
 from simulator.scorecard import Scorecard, as_json, as_markdown, score
@@ -49,7 +49,7 @@ RUBRIC = Rubric(
     (),
     3.0,
 )
-COMPANY = Company("acme", "Acme", 3.0, 2, 45, (), {"ownership": 2.0}, {}, {}, ())
+COMPANY = Company("acme", "Acme", 3.0, 45, (), {"ownership": 2.0}, {}, {}, ())
 INTERVIEW = Interview(
     "i1",
     "acme",
@@ -118,7 +118,7 @@ UNMEASURED = (replace(FIRST, errors=()), replace(SECOND, errors=()))
 
 
 def card_of(grades: Mapping[int, Grade], company: Company = COMPANY) -> Scorecard:
-    return score(INTERVIEW, RUBRIC, company, grades)
+    return score(INTERVIEW, lambda kind: RUBRIC, company, grades)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------
@@ -270,6 +270,16 @@ def test_every_improvement_shows_a_moment_in_the_candidate_s_own_words() -> None
     assert all(any(moment in text for text in said) for moment in moments.values())
 
 
+def test_the_moment_is_the_answer_to_the_probe_and_not_what_was_asked_back() -> None:
+    asked, *rest = INTERVIEW.exchanges[0].turns[1:]
+    back = Turn("c1", Role.CANDIDATE, "Which week do you mean?", act=Act.CLARIFICATION)
+    told = Turn("f1", Role.INTERVIEWER, "The second.", act=Act.FACT)
+    turns = (INTERVIEW.exchanges[0].turns[0], asked, back, told, *rest)
+    interview = replace(INTERVIEW, exchanges=(replace(INTERVIEW.exchanges[0], turns=turns),))
+    card = score(interview, lambda kind: RUBRIC, COMPANY, {0: FIRST})
+    assert card.improvements[0].moment == REPLY
+
+
 def test_a_long_moment_is_cut_after_24_words_and_says_so() -> None:
     moment = card_of({1: SECOND}).improvements[0].moment
     assert moment == " ".join(OTHER.split()[:24]) + " …"
@@ -315,6 +325,52 @@ def test_a_score_from_some_of_the_answers_names_those_that_it_leaves_out() -> No
     assert "Question 1: the model gave no usable verdict" in as_markdown(card, INTERVIEW, COMPANY, NAMES)
 
 
+# --- openings, and two kinds of questions ------------------------------------------------------------------
+
+
+def test_an_opening_is_neither_graded_nor_named_as_ungraded() -> None:
+    opening = Exchange(Question("o1", "What do you work on?", "opening"), (Turn("t0", Role.CANDIDATE, OPENING),))
+    interview = replace(INTERVIEW, exchanges=(opening, *INTERVIEW.exchanges))
+    assert score(interview, lambda kind: RUBRIC, COMPANY, {}).ungraded == (1, 2)
+
+
+def test_each_answer_is_read_by_the_rubric_of_its_kind_and_the_scores_go_over_both() -> None:
+    case = replace(RUBRIC, kind="case", checks=(check("do.plan", "prioritization", 9.0), RUBRIC.check("do.cut")))
+    story, other = INTERVIEW.exchanges[:2]
+    of_case = replace(other, question=replace(other.question, kind="case", invites=("do.plan",)))
+    interview = replace(INTERVIEW, exchanges=(story, of_case))
+    known = {one.id: Finding(one.id, State.NOT_MET, 0.1) for one in case.checks}
+    rubrics = {"story": RUBRIC, "case": case}
+    card = score(interview, rubrics.__getitem__, COMPANY, {0: FIRST, 1: replace(SECOND, findings=known)})
+    assert {one.check for one in card.missing if one.exchange == 1} == {"do.plan", "do.cut"}
+    assert "do.plan" not in {one.check for one in card.missing if one.exchange == 0}
+    assert (card.improvements[0].check, card.improvements[0].advice) == ("do.plan", "Add Plan.")
+    assert [one.score for one in card.dimensions[0].ratings] == [3, 2]
+
+
+# --- what the candidate contests --------------------------------------------------------------------------
+
+
+def test_a_contested_finding_says_so_in_both_downloads_and_changes_no_score() -> None:
+    flagged = replace(FIRST, findings=findings("do.cut", "flag.vague", cited={"do.cut": CUT}))
+    card = card_of({0: flagged, 1: SECOND})
+    contested = {
+        (0, "do.warn"): "I <b>did</b> warn\n# her",
+        (0, "do.cut"): "",
+        (0, "flag.vague"): "",
+        (1, "do.warn"): "x",
+    }
+    text = as_markdown(card, INTERVIEW, COMPANY, NAMES, contested)
+    assert "Warn was missing. _(contested by the candidate: I &lt;b>did&lt;/b> warn # her)_\n" in text
+    assert f"“{CUT.text}” _(contested by the candidate)_\n" in text
+    assert "- Vague (question 1) _(contested by the candidate)_\n" in text
+    assert "- Warn (question 2) _(contested by the candidate: x)_\n" in text
+    assert text.count("contested") == 4
+    plain = as_json(card, INTERVIEW, contested)
+    assert plain["contested"][0] == {"exchange": 0, "check": "do.warn", "note": "I <b>did</b> warn\n# her"}
+    assert plain["scorecard"] == as_json(card, INTERVIEW)["scorecard"]
+
+
 # --- documents -------------------------------------------------------------------------------------------
 
 
@@ -340,7 +396,7 @@ def test_what_a_candidate_typed_cannot_act_in_the_markdown() -> None:
     exchange = Exchange(Question("q1", "<b>What</b>\n| was late?"), turns)
     interview = replace(INTERVIEW, exchanges=(exchange,))
     cited = findings("do.cut", cited={"do.cut": Evidence(0, 0, len(hostile), hostile)})
-    card = score(interview, RUBRIC, COMPANY, {0: replace(FIRST, findings=cited)})
+    card = score(interview, lambda kind: RUBRIC, COMPANY, {0: replace(FIRST, findings=cited)})
     text = as_markdown(card, interview, COMPANY, NAMES)
     typed = [line for line in text.splitlines() if "alert" in line or "Overall 4.0" in line]
     assert len(typed) == 5  # three moments, the evidence and the turn, each on one line

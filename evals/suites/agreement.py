@@ -20,14 +20,17 @@ RIVALS = ("equal weights", "equal weights and offset")
 
 
 class AgreementSuite:
-    """Every labelled answer of the split, graded as the program grades it."""
+    """Every labelled answer of the split to questions of one kind, graded as the program grades it."""
 
-    name = "agreement"
+    def __init__(self, name: str, kind: str) -> None:
+        self.name = name
+        self._kind = kind
 
     def cases(self, split: str) -> Sequence[Answer]:
-        return answers(split)
+        return answers(split, self._kind)
 
     def result(self, bench: Workbench, case: Answer) -> Result:
+        bench = bench.of_kind(self._kind)
         grader = bench.grader()
         calls, seconds = bench.journal.spent
         grade = grader.grade(case.exchange)
@@ -35,7 +38,7 @@ class AgreementSuite:
         cost = {"calls": spent[0] - calls, "seconds": round(spent[1] - seconds, 2)}
         equal = replace(equal_rule(bench.rubric), calibrations=grader.rule.calibrations)
         sums = rate(bench.rubric, equal, grade.findings) if grade.ratings else {}
-        offsets = _offsets(bench.journal.name)
+        offsets = _offsets(bench.journal.name, self._kind)
         rivals = {
             "equal weights": {name: round(one.raw, 3) for name, one in sums.items()},
             "equal weights and offset": {name: round(one.raw + offsets[name], 3) for name, one in sums.items()},
@@ -77,6 +80,10 @@ class AgreementSuite:
         return found
 
 
+AGREEMENT = AgreementSuite("agreement", "story")
+CASES = AgreementSuite("cases", "case")
+
+
 def gold_matrix(answers: Sequence[Answer]) -> Array:
     """Labels, one row an answer, one column a dimension."""
     return np.array([[one.scores[name] for name in DIMENSIONS] for one in answers])
@@ -94,11 +101,11 @@ def rival_matrix(answers: Sequence[Answer], results: Mapping[str, Result], rival
 
 
 @cache
-def _offsets(model: str) -> dict[str, float]:
+def _offsets(model: str, kind: str) -> dict[str, float]:
     """What `fit` found that equal weights lack on train, a dimension; nothing for a model that was not fitted."""
     path = recording_of(model).with_suffix(".offsets.json")
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {name: float(found.get(name, 0.0)) for name in DIMENSIONS}
+    return {name: float(found.get(kind, {}).get(name, 0.0)) for name in DIMENSIONS}
 
 
 def mean_qwk(gold: Array, scores: Array) -> float:

@@ -7,7 +7,8 @@ from evals.cases import Opening, openings
 from evals.metrics import share
 from evals.runs import Figure, Result
 from evals.workbench import Workbench
-from simulator.interviewer import Conduct, Interviewer
+from simulator.conduct import Conduct
+from simulator.interviewer import Interviewer
 from simulator.models import ChatModel
 
 

@@ -4,9 +4,12 @@ from html import escape
 
 import streamlit as st
 
-from simulator.conductor import Conductor, Loading, Move
+from simulator.clock import WORDS_PER_MINUTE, spoken_seconds
+from simulator.conductor import Conductor, Loading
 from simulator.errors import OutOfTurnError, SimulatorError
-from simulator.interview import MOST_PROBES, Interview, Next, Role
+from simulator.interview import Interview, Next, Role
+from simulator.move import Move
+from simulator.pages.countdown import countdown
 from simulator.pages.shell import conductor, go, said, words
 from simulator.records import new_id
 
@@ -18,7 +21,7 @@ def page() -> None:
         if not interview_id:
             st.info(words("no interview"))
             return
-        interview = program.records.interview(interview_id)
+        interview = program.records.interviews.find(interview_id)
     except SimulatorError as error:
         st.error(str(error))
         return
@@ -37,11 +40,16 @@ def _header(program: Conductor, interview: Interview) -> None:
     persona = program.library.personas[interview.company]
     st.subheader(f"{company.name} · {persona.interviewer}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(words("progress", number=len(interview.exchanges), of=len(interview.questions)))
+        part = f" · {interview.segment.name}" if interview.segment else ""
+        st.caption(words("progress", number=len(interview.exchanges), of=len(interview.questions)) + part)
         if probes := len(interview.current.probes):
-            st.caption(words("follow-ups", number=probes, of=MOST_PROBES))
+            st.caption(words("follow-ups", number=probes))
         if interview.closed:
             return
+        if interview.deadline is not None and interview.next is Next.CANDIDATE:
+            key = f"clock-{interview.id}-{len(interview.exchanges)}"
+            if countdown(interview.began + interview.deadline, key, words("time left")):
+                st.session_state[f"{key}-over"] = True
         with st.popover(words("listens button"), type="tertiary"):
             st.html(said(persona.listens))
         with st.popover(words("finish"), type="tertiary"):
@@ -66,14 +74,23 @@ def _told(program: Conductor, interview: Interview) -> None:
     for number, exchange in enumerate(interview.exchanges):
         with st.chat_message("assistant", avatar=":material/record_voice_over:"):
             if number:
-                line = persona.next_lines[(number - 1) % len(persona.next_lines)]
-                st.html(f'<div class="aside">{escape(line)}</div>')
+                st.html(f'<div class="aside">{escape(_leading_over(program, interview, number))}</div>')
             st.html(f'<div class="question">{escape(exchange.question.text)}</div>')
         for turn in exchange.turns:
             candidate = turn.role is Role.CANDIDATE
             avatar = ":material/person:" if candidate else ":material/record_voice_over:"
             with st.chat_message("user" if candidate else "assistant", avatar=avatar):
                 st.html(said(turn.text))
+
+
+def _leading_over(program: Conductor, interview: Interview, number: int) -> str:
+    """What is said between two questions: the interviewer cuts in where the time of the first was over."""
+    before = interview.exchanges[number - 1]
+    if interview.timed and interview.exchanges[number].started >= before.started + interview.plan[number - 1].seconds:
+        lines = program.conduct.cut_in
+    else:
+        lines = program.library.personas[interview.company].next_lines
+    return lines[(number - 1) % len(lines)]
 
 
 def _listen(program: Conductor, interview: Interview) -> None:
@@ -112,36 +129,45 @@ def _follow(program: Conductor, interview: Interview, move: Move) -> None:
 def _answer(program: Conductor, interview: Interview) -> None:
     key = f"answer-{interview.id}-{len(interview.exchanges)}-{len(interview.current.turns)}"
     if key not in st.session_state:
-        st.session_state[key] = program.records.draft(interview.id)
+        st.session_state[key] = program.records.interviews.draft(interview.id)
     # The answer's id is made here, once, so that sending twice is sending once.
     turn_id = st.session_state.setdefault(f"{key}-id", new_id())
+    case = interview.current.question.kind == "case"
 
     def keep_draft() -> None:
-        program.records.keep_draft(interview.id, st.session_state[key])
+        program.records.interviews.keep_draft(interview.id, st.session_state[key])
 
     st.text_area(
         words("your answer"),
         key=key,
         height=190,
-        placeholder=words("placeholder"),
+        placeholder=words("placeholder case" if case else "placeholder"),
         on_change=keep_draft,
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         sent = st.button(words("send"), type="primary", shortcut="Ctrl+Enter", key="send")
+        asks = case and st.button(words("ask"), key="ask", help=words("ask help"))
         if count := len(st.session_state[key].split()):
-            st.caption(f"{count:,} words")
-    if sent:
-        try:
-            program.answer(interview.id, turn_id, st.session_state[key])
-        except SimulatorError as error:
-            st.error(str(error))
-            return
-        st.rerun()
+            seconds = round(spoken_seconds(st.session_state[key]))
+            length = f"{seconds // 60}:{seconds % 60:02d}"
+            st.caption(words("spoken", words=f"{count:,}", length=length, rate=WORDS_PER_MINUTE))
+    try:
+        if sent or asks:
+            program.answer(interview.id, turn_id, st.session_state[key], asks=asks)
+            st.rerun()
+        over = st.session_state.pop(f"clock-{interview.id}-{len(interview.exchanges)}-over", False)
+        if over and program.time_up(interview.id, turn_id, st.session_state[key]) != interview:
+            st.rerun()
+    except SimulatorError as error:
+        st.error(str(error))
 
 
 def _closed(program: Conductor, interview: Interview) -> None:
     persona = program.library.personas[interview.company]
     with st.chat_message("assistant", avatar=":material/record_voice_over:"):
         st.html(said(persona.closing))
+        if own := [one for one in interview.plan if one.kind == "questions"]:
+            told = words("your questions", minutes=f"{own[0].seconds / 60:.0f}")
+            st.html(f'<div class="aside">{escape(told)}</div>')
     if st.button(words("to scorecard"), type="primary"):
         go("scorecard", interview.id)

@@ -1,13 +1,17 @@
 """The first page: choose a company and a length, go on with what is under way, open what is past."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
 
-from simulator.conductor import LENGTHS, Conductor
+from simulator import clock
+from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
+from simulator.interview import Segment
 from simulator.pages.shell import conductor, go, words
 from simulator.records import Summary
+from simulator.rounds import LENGTHS, planned
 
 
 def page() -> None:
@@ -15,7 +19,7 @@ def page() -> None:
     st.write(words("tagline"))
     try:
         program = conductor()
-        past = program.records.summaries()
+        past = program.records.interviews.summaries()
     except SimulatorError as error:
         st.error(str(error))
         return
@@ -48,17 +52,44 @@ def _choose(program: Conductor) -> None:
     length = st.radio(
         words("choose length"),
         LENGTHS,
-        format_func=lambda one: words(one, questions=company.questions, minutes=f"{company.minutes:g}"),
+        format_func=lambda one: words(one, minutes=f"{company.minutes:g}"),
         key="length",
     )
+    minutes = 0.0
+    if length == "custom":
+        shortest, longest = clock.SHORTEST_MINUTES, clock.LONGEST_MINUTES
+        minutes = float(st.slider(words("minutes"), shortest, longest, 30, key="minutes"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.segmented_control(
+            words("choose kind"),
+            ("", *clock.GRADED),
+            default="",
+            format_func=lambda one: words(f"kind {one}".strip()),
+            required=True,
+            key="kind",
+        )
+        timed = st.toggle(words("timed"), value=length != "quick", key=f"timed-{length}")
+    try:
+        plan = planned(company, length or LENGTHS[0], minutes, kind or "")
+    except SimulatorError as error:
+        st.error(str(error))
+        return
+    st.caption(_plan(plan))
     st.caption(f"{persona.interviewer}: “{persona.greeting}”")
     if st.button(words("start"), type="primary"):
         try:
-            interview = program.start(company.id, length)
+            interview = program.start(company.id, length or LENGTHS[0], minutes=minutes, kind=kind or "", timed=timed)
         except SimulatorError as error:
             st.error(str(error))
             return
         go("interview", interview.id)
+
+
+def _plan(plan: Sequence[Segment]) -> str:
+    """The parts with their minutes, and where those come from."""
+    parts = " · ".join(f"{one.name} ({one.seconds / 60:.0f} min)" for one in plan)
+    sources = "; ".join(words(one) for one in dict.fromkeys(one.provenance for one in plan))
+    return words("plan", parts=parts, sources=sources)
 
 
 def _list(program: Conductor, past: list[Summary]) -> None:
@@ -75,7 +106,7 @@ def _list(program: Conductor, past: list[Summary]) -> None:
             with st.popover("", icon=":material/delete:", help=words("remove"), type="tertiary"):
                 st.write(words("remove sure"))
                 if st.button(words("remove"), key=f"remove-{one.id}"):
-                    program.records.remove(one.id)
+                    program.records.interviews.remove(one.id)
                     st.rerun()
 
 

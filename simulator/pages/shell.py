@@ -53,26 +53,40 @@ def said(text: str) -> str:
     return f'<div class="said">{escape(text)}</div>'
 
 
+def _own() -> dict[str, st.Page]:
+    """The program's own pages, by their address."""
+    from simulator.pages import drill, interview, practise, progress, scorecard, stories
+
+    shown = {
+        "practise": (practise.page, words("home"), ":material/add:"),
+        "drill": (drill.page, words("drill"), ":material/timer:"),
+        "stories": (stories.page, words("stories"), ":material/auto_stories:"),
+        "progress": (progress.page, words("progress page"), ":material/trending_up:"),
+    }
+    hidden = {"interview": interview.page, "scorecard": scorecard.page}
+    return {
+        address: st.Page(draw, title=title, icon=icon, url_path=address, default=address == "practise")
+        for address, (draw, title, icon) in shown.items()
+    } | {
+        address: st.Page(draw, title=address.title(), url_path=address, visibility="hidden")
+        for address, draw in hidden.items()
+    }
+
+
 def run(further: Sequence[Further] = ()) -> None:
     """Draw the page that the address names: one of the program's own, or a further one."""
-    from simulator.pages import interview, practise, scorecard
-
     # Set before the navigation: otherwise the browser asks a foreign host for an icon.
     st.set_page_config(page_title=words("title"), page_icon=str(_HERE / "icon.png"), layout="centered")
     st.html(f"<style>{_STYLE}</style>")
-    pages = [
-        st.Page(practise.page, title="Practise", url_path="practise", default=True),
-        st.Page(interview.page, title="Interview", url_path="interview", visibility="hidden"),
-        st.Page(scorecard.page, title="Scorecard", url_path="scorecard", visibility="hidden"),
-    ]
+    own = _own()
     others = [st.Page(one.draw, title=one.title, icon=one.icon, url_path=one.address) for one in further]
-    chosen = st.navigation([*pages, *others], position="hidden")
+    chosen = st.navigation([*own.values(), *others], position="hidden")
     try:
         program = conductor()
     except SimulatorError as error:
         st.error(str(error))
         return
-    _sidebar(others)
+    _sidebar([*(page for page in own.values() if page.visibility != "hidden"), *others])
     chosen.run()
     if program.loading is not Loading.FAILED:
         # After the page is drawn, so that loading does not hold it up; a failure waits for the user's word.
@@ -81,19 +95,13 @@ def run(further: Sequence[Further] = ()) -> None:
 
 def go(page: str, interview_id: str = "") -> None:
     """Switch to a page, with the interview in its address."""
-    from simulator.pages import interview, practise, scorecard
-
-    targets = {"practise": practise.page, "interview": interview.page, "scorecard": scorecard.page}
-    target = st.Page(targets[page], url_path=page, default=page == "practise")
-    st.switch_page(target, query_params={"id": interview_id} if interview_id else {})
+    st.switch_page(_own()[page], query_params={"id": interview_id} if interview_id else {})
 
 
-def _sidebar(others: Sequence[st.Page]) -> None:
+def _sidebar(pages: Sequence[st.Page]) -> None:
     with st.sidebar:
         st.html(f'<div class="brand">{escape(words("title"))}</div>')
-        if st.button(words("home"), icon=":material/add:", width="stretch"):
-            go("practise")
-        for page in others:
+        for page in pages:
             st.page_link(page)
         _model_state()
 

@@ -1,0 +1,38 @@
+"""What a candidate may ask about a case, and the fact that answers it: the same one every time.
+
+Nothing is made up: where no fact of the case comes near, there is none.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from simulator.interview import Question
+
+LEAST_LIKENESS = 0.35
+"""Cosine similarity of what is asked to a fact from which on the fact answers it."""
+MOST_WORDS = 45
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
+
+
+def is_clarification(text: str, question: Question) -> bool:
+    """Whether the candidate only asks: a few words on a case, nothing but questions."""
+    told = [one.strip() for one in _SENTENCE.findall(text) if any(character.isalnum() for character in one)]
+    return (
+        question.kind == "case"
+        and 0 < len(text.split()) <= MOST_WORDS
+        and bool(told)
+        and all(one.endswith("?") for one in told)
+    )
+
+
+def fact_for(text: str, facts: Sequence[str], embeddings: Embeddings) -> str:
+    """The fact that answers what is asked, or nothing."""
+    if not facts:
+        return ""
+    vectors = np.array(embeddings.embed_documents([text, *facts]))
+    likeness = vectors[1:] @ vectors[0]
+    best = int(np.argmax(likeness))
+    return facts[best] if likeness[best] >= LEAST_LIKENESS else ""

@@ -1,0 +1,71 @@
+"""`simulator export` and `simulator import`: everything that is kept, out to one file and in again."""
+
+import json
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulator import export_file
+from simulator.conductor import Conductor
+from simulator.errors import InputError, StorageError
+from simulator.settings import load_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def export(
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Instead of standard output.")] = None,
+    json_: Json = False,
+) -> None:
+    """Write everything that is kept as one JSON document: interviews, grades, drills, stories, guides."""
+    with closing(Conductor(load_settings())) as conductor:
+        tables = conductor.records.transfer.dump()
+    document = export_file.written(tables)
+    if out is None:
+        print(document, end="")
+        return
+    _write(out, document)
+    counts = {table: len(rows) for table, rows in tables.items()}
+    told = ", ".join(f"{count} {_named(table)}" for table, count in counts.items())
+    print(json.dumps({"out": str(out)} | counts) if json_ else f"Written to {out}: {told}.")
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What `simulator export` wrote.")],
+    json_: Json = False,
+) -> None:
+    """Take in an export, all of it or nothing; what is here already stays as it is."""
+    try:
+        document = source.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{source} cannot be read: {error.strerror}.", "Give a file of `simulator export`."
+        ) from error
+    with closing(Conductor(load_settings())) as conductor:
+        taken = conductor.records.transfer.load(export_file.read(document, conductor.library.companies))
+    told = [f"{_named(table)}: {one.added} added, {one.left} here already" for table, one in taken.items()]
+    print(json.dumps({table: asdict(one) for table, one in taken.items()}) if json_ else "\n".join(told))
+
+
+def _named(table: str) -> str:
+    return "ticks" if table == "checklist" else table.replace("_", " ")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, and readable by the owner alone: it holds all that the candidate said."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.", "Choose another --out.") from error

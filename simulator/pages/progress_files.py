@@ -1,0 +1,124 @@
+"""The files of the progress page: what can be taken along, made when its button is pressed, and the way back in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from simulator import export_file, exports
+from simulator.clock import GRADED
+from simulator.conductor import Conductor
+from simulator.drills import key_of
+from simulator.errors import SimulatorError
+from simulator.library import GENERAL, Company, Passage
+from simulator.pages.drill import drill_room
+from simulator.pages.progress_sections import words
+from simulator.pages.shell import said
+from simulator.progress import Held
+
+
+def files(program: Conductor, held: Sequence[Held]) -> None:
+    """Draw the downloads and the import."""
+    st.subheader(words("files"))
+    st.caption(words("files note"))
+    _downloads(program, held)
+    st.subheader(words("import"))
+    _import(program)
+
+
+def _downloads(program: Conductor, held: Sequence[Held]) -> None:
+    drills = program.records.drills
+    _download("everything", "interviews.json", lambda: export_file.written(program.records.transfer.dump()).encode())
+    if held:
+        _download("scores", "scores.csv", lambda: exports.scores_csv(held))
+    if companies := _practised(program, held):
+        title = words("anki title")
+        _download(
+            "anki",
+            "drills.apkg",
+            lambda: exports.anki_package(drill_notes(program, companies), title, datetime.now(UTC)),
+        )
+    due = [datetime.fromisoformat(card.due) for card in drills.cards().values()]
+    if due:
+        zone, now = _zone(), datetime.now(UTC)
+        _download("calendar", "drills.ics", lambda: exports.due_calendar(due, zone, now, _summary))
+    rubrics = {kind: program.library.rubric_for(kind) for kind in GRADED}
+    if contested := exports.contested_lines(held, program.records.opinions.all_opinions(), rubrics):
+        _download("contested", "contested.jsonl", lambda: contested.encode())
+
+
+def _download(slug: str, name: str, made: Callable[[], bytes]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(words(slug), made, name, key=f"download-{slug}", on_click="ignore")
+        st.caption(words(f"{slug} note"))
+
+
+def _summary(cards: int) -> str:
+    return words("calendar one") if cards == 1 else words("calendar many", cards=cards)
+
+
+def _zone() -> tzinfo:
+    """The user's time zone, as the browser tells it; else this machine's."""
+    name = st.context.timezone
+    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo or UTC
+
+
+def _practised(program: Conductor, held: Sequence[Held]) -> list[Company]:
+    """The companies of past interviews and drills, in the library's order."""
+    drilled = {key.partition("|")[2] for key in program.records.drills.cards()}
+    ids = drilled | {one.interview.company for one in held}
+    return [company for company in program.library.companies.values() if company.id in ids]
+
+
+def drill_notes(program: Conductor, companies: Sequence[Company]) -> Iterator[exports.DrillNote]:
+    """Each drill of these companies with the claim and the probe of the last time, or those that come first."""
+    material = drill_room().material
+    last = {review.key: review.payload for review in program.records.drills.reviews()}
+    probes = {one.id: one for one in program.library.passages if one.kind == "probe"}
+    for company in companies:
+        for check, claims in material.claims(company).items():
+            key = key_of(check, company.id)
+            payload = last.get(key, {})
+            claim = next((one for one in claims if one.id == payload.get("claim")), claims[0])
+            kind = claim.question.kind
+            fitting = [one for one in probes.values() if _fits(one, check, company, kind)]
+            probe = min(fitting, key=lambda one: one.company == GENERAL)
+            if claim.id == payload.get("claim"):
+                probe = probes.get(payload["passage"], probe)
+            yield exports.DrillNote(key, claim.text, probe.ask, material.check(check, kind).advice)
+
+
+def _fits(probe: Passage, check: str, company: Company, kind: str) -> bool:
+    mine = probe.company in (GENERAL, company.id) and probe.question_kind in (kind, "both")
+    return mine and probe.check == check and probe.depth == "opening"
+
+
+def _import(program: Conductor) -> None:
+    number = st.session_state.setdefault("import-number", 0)
+    file = st.file_uploader(words("import choose"), type="json", key=f"import-{number}")
+    st.caption(words("import note"))
+    if told := st.session_state.pop("import-told", ""):
+        st.success(told)
+    if file is None or not st.button(words("import yes"), type="primary", key="import"):
+        return
+    try:
+        taken = program.records.transfer.load(export_file.read(file.getvalue(), program.library.companies))
+        if taken["guides"].added:
+            with st.spinner(words("preparing")):
+                program.index()
+    except SimulatorError as error:
+        st.error(words("import failed"))
+        st.html(said(str(error)))  # it may quote the file
+        return
+    st.session_state["import-told"] = words(
+        "imported",
+        added=_counted({table: one.added for table, one in taken.items()}),
+        left=_counted({table: one.left for table, one in taken.items()}),
+    )
+    st.session_state["import-number"] = number + 1  # an empty box for the next file
+    st.rerun()
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(words(f"count {table}", n=n) for table, n in counts.items() if n) or words("nothing")
