@@ -109,9 +109,10 @@ def interview_in_browser(settings: Settings, answers: int) -> Seen:
             for number in range(1, answers + 1):
                 page.get_by_label("Your answer").fill(_ANSWER)
                 page.get_by_role("button", name="Send answer").click()
-                page.get_by_text(f"Follow-up {number} of").wait_for(timeout=180_000)
+                page.get_by_text(f"Follow-up {number}").wait_for(timeout=180_000)
             page.get_by_role("button", name="Finish now").click()
             page.get_by_role("button", name="Finish and grade").click()
+            page.get_by_role("button", name="Show me the scorecard").click()
             page.get_by_text("Five dimensions").wait_for(timeout=300_000)
             peak = peak_mib(server.pid)
         finally:

@@ -239,7 +239,7 @@ def fit_rule(
     """The whole rule from signals whose sightings come from left-out questions. Of answers without a recording
     the weights are learned from what code sees alone. Beside it the simplest rival's numbers: what equal weights
     would have to add to each dimension to be right on average."""
-    asked = np.array([one.id in odds for one in answers])
+    asked = np.array([bool(odds.get(one.id)) for one in answers])
     names = [check.id for check in rubric.checks]
     folds = list(_folds([one.question for one in answers]))
     chances, calibrations = np.zeros(gold.shape), {}

@@ -127,6 +127,6 @@ def _noun_after(text: str, figure: Figure) -> tuple[tuple[str, ...], int]:
         end += word.end()
         if word[1].lower() in _PLURALS or re.search(r"[^s'’]s$", word[1]):
             noun = text[figure.end : end]
-            plain = not _QUALIFIED.search(noun) and not _VAGUE.intersection(stems(noun))
+            plain = not _QUALIFIED.search(noun) and not _VAGUE.issuperset(stems(noun))
             return stems(noun) if plain else (), end
     return (), figure.end

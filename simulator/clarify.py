@@ -11,8 +11,9 @@ from langchain_core.embeddings import Embeddings
 
 from simulator.interview import Question
 
-LEAST_LIKENESS = 0.35
-"""Cosine similarity of what is asked to a fact from which on the fact answers it."""
+LEAST_LIKENESS = 0.25
+"""Cosine similarity of what is asked to a fact from which on it is told. Of 29 questions of labelled train answers 19
+got the fact that a person gave, 6 another true one, 4 none."""
 MOST_WORDS = 45
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 

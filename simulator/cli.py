@@ -81,7 +81,10 @@ def serve(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.
 @app.command()
 def interview(
     company: CompanyOption = "amazon",
-    questions: Annotated[int, typer.Option(min=1, max=10, help="How many questions.")] = 2,
+    questions: Annotated[int | None, typer.Option(min=1, max=10, help="How many, instead of the length's.")] = None,
+    length: Annotated[str, typer.Option(help="quick, full or custom.")] = "quick",
+    minutes: Annotated[float, typer.Option(help="Of a custom length.")] = 0.0,
+    kind: Annotated[str, typer.Option(help="story or case, instead of the company's mix.")] = "",
     answers: Annotated[Path | None, typer.Option(help="A text file: one paragraph an answer, in order.")] = None,
     json_: Json = False,
 ) -> None:
@@ -90,7 +93,7 @@ def interview(
         told = _paragraphs(answers) if answers else None
         conductor.library.company(company)
         conductor.warm_up()
-        current = conductor.start(company, "quick", questions)
+        current = conductor.start(company, length, questions, minutes=minutes, kind=kind)
         persona = conductor.library.personas[company]
         _tell(persona.interviewer, "bold", persona.greeting)
         _converse(conductor, current, told)

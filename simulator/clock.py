@@ -53,7 +53,8 @@ def plan_for(segments: Sequence[Segment], length: str, minutes: float = 0.0, kin
     """
     if kind and kind not in GRADED:
         raise InputError(f"There is no kind of question called {kind!r}.", f"Choose one of: {', '.join(GRADED)}.")
-    chosen = [replace(one, kind=kind) if kind and one.kind in GRADED else one for one in segments]
+    swapped = {one for one in segments if kind and one.kind in GRADED and one.kind != kind}
+    chosen = [replace(one, name=kind, kind=kind) if one in swapped else one for one in segments]
     if length == "full":
         return tuple(chosen)
     if length == "custom" and not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:

@@ -40,8 +40,8 @@ class Contradiction:
 
     @property
     def id(self) -> str:
-        """The same for the same words, wherever they stand."""
-        return digest_of(self.reason, self.first.text, self.second.text)
+        """The same for the same words, wherever and in whichever order they stand."""
+        return digest_of(self.reason, *sorted((self.first.text, self.second.text)))
 
 
 def in_telling(texts: Sequence[Told]) -> list[Contradiction]:
@@ -166,32 +166,40 @@ def _changed(one: Sequence[Claim], other: Sequence[Claim]) -> list[Contradiction
 
 
 def _changes_changed(one: Sequence[Claim], other: Sequence[Claim]) -> Iterator[Contradiction]:
-    """The only change that each tells of one measure, with another start or another end."""
-    for first, a in _only_changes(one):
-        for second, b in _only_changes(other):
+    """The one change that each tells of a measure, with another start or another end."""
+    for first, a in _lone_changes(one):
+        for second, b in _lone_changes(other):
             chained = a.after.agrees(b.before) or b.after.agrees(a.before)
-            alike = first.noun == second.noun and a.before.unit == b.before.unit and not chained
-            if alike and (_differ(a.before, b.before) or _differ(a.after, b.after)):
+            if first.noun == second.noun and not chained and _moves_differ(a, b):
                 yield Contradiction("changed", "figure-changed", first.sentence, second.sentence)
 
 
-def _only_changes(claims: Sequence[Claim]) -> list[tuple[Claim, Change]]:
+def _lone_changes(claims: Sequence[Claim]) -> list[tuple[Claim, Change]]:
+    """Changes of measures of which nothing else is told; the same once more is no other."""
     found = [(c, c.content) for c in claims if isinstance(c.content, Change) and c.content.real and c.noun]
-    return [pair for pair in found if sum(other.noun == pair[0].noun for other, _ in found) == 1]
+    mixed = {c.noun for c, a in found for d, b in found if c.noun == d.noun and _moves_differ(a, b)}
+    return list({c.noun: (c, a) for c, a in reversed(found) if c.noun not in mixed}.values())
+
+
+def _moves_differ(one: Change, other: Change) -> bool:
+    same_unit = one.before.unit == other.before.unit
+    return same_unit and (_differ(one.before, other.before) or _differ(one.after, other.after))
 
 
 def _counts_changed(one: Sequence[Claim], other: Sequence[Claim]) -> Iterator[Contradiction]:
-    """The only count that each tells of one kind of thing, in sentences that have more words in common."""
-    for first, a in _only_counts(one):
-        for second, b in _only_counts(other):
-            shared = set(stems(first.sentence.text)) & set(stems(second.sentence.text)) - set(first.noun)
+    """The one count that each tells of a kind of thing, in sentences that have more words in common."""
+    for first, a in _lone_counts(one):
+        for second, b in _lone_counts(other):
+            shared = (set(stems(first.sentence.text)) & set(stems(second.sentence.text))) - set(first.noun)
             if first.noun == second.noun and len(shared) >= LEAST_SHARED_WORDS and _differ(a, b):
                 yield Contradiction("changed", "figure-changed", first.sentence, second.sentence)
 
 
-def _only_counts(claims: Sequence[Claim]) -> list[tuple[Claim, Figure]]:
+def _lone_counts(claims: Sequence[Claim]) -> list[tuple[Claim, Figure]]:
+    """Counts of things of which no other count is told."""
     found = [(c, c.content) for c in claims if isinstance(c.content, Figure) and c.noun and not c.content.whole]
-    return [pair for pair in found if sum(other.noun == pair[0].noun for other, _ in found) == 1]
+    mixed = {c.noun for c, a in found for d, b in found if c.noun == d.noun and _differ(a, b)}
+    return list({c.noun: (c, a) for c, a in reversed(found) if c.noun not in mixed}.values())
 
 
 def _sentences_changed(one: Sequence[Claim], other: Sequence[Claim]) -> Iterator[Contradiction]:

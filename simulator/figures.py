@@ -45,7 +45,7 @@ _WORDS = (
     r"(?![\w-]*teen)"
 )
 _NUMBER = re.compile(
-    r"(?<![\w.,:/#&'’-])(?P<sign>[-+−])?(?P<currency>[$€£] ?)?"
+    r"(?:(?<![\w.,:/#&'’-])|(?<=\d-))[+−-]?(?P<currency>[$€£] ?)?"
     r"(?:(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<decimals>\.\d+)?|(?<!\d)\b(?P<words>" + _WORDS + r")\b)"
     r"(?:(?P<letter>k|m|bn)(?!\w)| ?(?P<scale>thousand|million|billion)\b)?(?P<half> and a half\b)?",
     re.IGNORECASE,
@@ -201,7 +201,7 @@ def _is_no_figure(match: re.Match[str], before: str, rest: str) -> bool:
     """A year, a date, a time of day, a label, an ordinal or a part of a name."""
     if re.match(rf"\w|[:/]\d|\.\d|(?:st|nd|rd|th)\b| ?[ap]\.?m\b| o'clock| (?:of )?{MONTH}", rest, re.IGNORECASE):
         return True
-    if re.search(rf"{MONTH} (?:the )?$", before, re.IGNORECASE) or _LABEL.search(before):
+    if re.search(rf"{MONTH} (?:the )?$|\d{{4}}-(?:\d\d-)?$", before, re.IGNORECASE) or _LABEL.search(before):
         return True
     if match["words"]:
         return False

@@ -24,10 +24,16 @@ from simulator.strategy import Aim, Strategy
 MOST_TOKENS = 70
 LEAST_LIKENESS = 0.4
 """Cosine similarity that a phrasing must keep to the passage's own probe."""
+LEAST_KEPT = 0.5
+"""More than this share of the content words of the passage's question must be in a phrasing."""
 _WORDINGS = 2
 _HELD_WORDS = 4
 _SECOND = re.compile(r"\band (?:who|whom|what|how|why|when|where|which)\b", re.IGNORECASE)
 _QUESTION_START = re.compile(r"^[\"“'(]*[A-Za-z]")
+_LITTLE_WORDS = """the and for you your they them their that this those these with from what who whom how why when
+where which did does was were are is has had have would could will can been being about into out off not any some one
+all its our his her she him own most more than then there get got before after both between"""
+_COMMON = frozenset(_LITTLE_WORDS.split())
 _PIECE = re.compile(r"\S+\s*")
 
 
@@ -127,7 +133,22 @@ class Interviewer:
         if _SECOND.search(question) and not _SECOND.search(aim.ask):
             return "a second question that the passage's has not"
         one, other = np.array(self.embeddings.embed_documents([question, aim.ask]))
-        return "" if float(one @ other) >= LEAST_LIKENESS else "another question than the passage's"
+        if float(one @ other) < LEAST_LIKENESS or kept(question, aim.ask) <= LEAST_KEPT:
+            return "another question than the passage's"
+        return ""
+
+
+def kept(question: str, ask: str) -> float:
+    """The share of the content words of the passage's question (of `ask`, the sentence that asks) that are in the
+    phrasing. Words are alike when their first five letters are: the model may change an ending, not the matter."""
+    asking = re.split(r"(?<=[.!])\s+", ask)[-1]
+    wanted, found = _content(asking), _content(question)
+    return len(wanted & found) / len(wanted) if wanted else 1.0
+
+
+def _content(text: str) -> set[str]:
+    words = re.findall(r"[a-z]{3,}", text.lower().replace("’", "'").replace("'", " "))
+    return {word[:5] for word in words if word not in _COMMON}
 
 
 def turn_of(turn_id: str, phrasing: Phrasing, at: float = 0.0) -> Turn:

@@ -101,10 +101,10 @@ class StoryBank:
         return story
 
     def draft(self, interview_id: str, number: int) -> Story:
-        """A story drafted from an exchange, kept. Raises InputError where nothing was answered."""
-        interview = self.program.records.interviews.find(interview_id)
-        if number >= len(interview.exchanges) or not interview.exchanges[number].answered:
+        """A story drafted from an answered story question, kept. Raises InputError where there is none."""
+        if f"{interview_id}/{number}" not in {one.key for one in self.tellings()}:
             raise InputError("This question has no answer to make a story of.", "Choose another one.")
+        interview = self.program.records.interviews.find(interview_id)
         drafted = from_exchange(interview.exchanges[number], self.program.grades(interview_id).get(number))
         story = replace(drafted, id=new_id(), told=(f"{interview_id}/{number}",))
         self.save(story)

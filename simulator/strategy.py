@@ -143,8 +143,9 @@ class Strategy:
     def _passages(self, exchange: Exchange, check: Check, act: Act, used: Sequence[str]) -> tuple[Hit, ...]:
         """The fresh probes of this check, the best first: of the depth that the act calls for, if there are any."""
         said = exchange.answers[-1].text if exchange.answers else ""
+        scene = exchange.question.text if exchange.question.kind == "case" else ""  # a story brings its own
         found = self.index.search(
-            f"{check.name}. {said}",
+            " ".join(f"{check.name}. {scene} {said}".split()),
             self.company.id,
             15 + len(used),
             check=check.id,

@@ -57,6 +57,7 @@ _TIMING = re.compile(
     rf"(?:slipped|slid|overran) (?:(?:by )?(?:an? )?{_LENGTH}|to {MONTH})))(?!\w)",
     re.IGNORECASE,
 )
+_A = re.compile(r"\ban? (?=(?:hour|day|week|fortnight|month|quarter|year)\b)", re.IGNORECASE)
 _DELIVERED = re.compile(
     r"\b(?:launch(?:ed)?|shipp?(?:ed)?|deliver(?:ed|y)|released?|rolled out|(?:went|gone|were|was) live|came out|"
     r"went out|finish(?:ed)?|completed?|landed|arrived|opened|ended(?: up)?|in the end|hit|met|made|kept|missed|"
@@ -104,7 +105,7 @@ def timings(text: str) -> Iterator[Punctuality]:
     """What a sentence says of being early, on time or late with a delivery."""
     for match in _TIMING.finditer(text):
         clause = text[_clause_start(text, match.start()) : match.end()]
-        amount = next((one for one in figures(match[0]) if one.unit == SECOND), None)
+        amount = next((one for one in figures(_A.sub("1 ", match[0])) if one.unit == SECOND), None)
         delivered = bool(_DELIVERED.search(clause))
         if match[0].lower() in ("early", "late") and not delivered:
             continue  # "told them early", "stayed late"

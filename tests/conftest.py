@@ -21,6 +21,7 @@ from simulator.methods import Judge, method_of
 from simulator.rubric import Check, Rubric, ScoreRule
 from simulator.settings import CHECKWISE, ROOT, Settings
 
+pytest_plugins = ["browsing"]
 SHOWN = frozenset({"context.goal", "context.role", "context.timeline", "result.quantified", "result.baseline"})
 """What the scripted model finds in every answer, unless a test tells it otherwise."""
 START_UP = "Is water wet? Answer Yes or No."

@@ -80,13 +80,15 @@ def lines(path: Path) -> list[Any]:
 
 
 def test_an_interview_from_a_file_of_answers_ends_in_a_scorecard_as_json(simulator: Runs, tmp_path: Path) -> None:
-    (tmp_path / "told.txt").write_text("\n\n".join([ANSWER, *[REPLY] * 9]), "utf-8")
+    asked = "How many people does this hit, and since when?"
+    (tmp_path / "told.txt").write_text("\n\n".join([ANSWER, *[REPLY] * 3, asked, *[REPLY] * 9]), "utf-8")
     card = told(simulator("interview", "--company", "stripe", "--questions", 2, "--answers", "told.txt", "--json"))
     exchanges = card["interview"]["exchanges"]
     assert card["interview"]["closed"] is True
-    assert [[turn["role"] for turn in one["turns"]] for one in exchanges] == [
-        ["candidate", "interviewer"] * 3 + ["candidate"]
-    ] * 2
+    assert [one["question"]["kind"] for one in exchanges] == ["story", "case"]
+    story, case = ([turn["act"] for turn in one["turns"]] for one in exchanges)
+    assert story[:4] == ["answer", "probe", "answer", "press"] and story[::2] == ["answer"] * 4
+    assert case[:4] == ["clarification", "fact", "answer", "probe"] and case[2::2] == ["answer"] * 4
     assert exchanges[0]["turns"][0]["text"] == ANSWER
     assert [one["dimension"] for one in card["scorecard"]["dimensions"]] == list(DIMENSIONS)
     assert 1 <= card["scorecard"]["overall"] <= 4

@@ -33,12 +33,14 @@ from simulator.settings import CHECKWISE, STRUCTURED, Settings
 
 
 def test_an_interview_goes_from_the_first_question_over_its_probes_to_a_scorecard(conductor: Conductor) -> None:
-    interview = conductor.start("stripe", "quick")
+    interview = conductor.start("stripe", "quick", 2, kind="story")
     assert (interview.next, len(interview.questions), len(interview.exchanges)) == (Next.CANDIDATE, 2, 1)
     number = 0
     while (interview := conductor.records.interviews.find(interview.id)).next is Next.CANDIDATE:
         number += 1
-        told = followed(conductor.answer(interview.id, f"t{number}", ANSWER if number == 1 else f"{REPLY} {number}"))
+        first = (ANSWER, OTHER)[len(interview.exchanges) - 1]
+        answer = f"{REPLY} {number}" if interview.current.answered else first
+        told = followed(conductor.answer(interview.id, f"t{number}", answer))
         last = conductor.records.interviews.find(interview.id).current.turns
         assert told == (last[-1].text if told else "")
     assert interview.closed
@@ -49,7 +51,9 @@ def test_an_interview_goes_from_the_first_question_over_its_probes_to_a_scorecar
     used = [passage for turn in probes for passage in turn.passages]
     assert len(set(used)) == len(used)
     for exchange in interview.exchanges:
-        assert len({turn.check for turn in exchange.probes}) == MOST_PROBES
+        probe, press, another = exchange.probes
+        assert (probe.act, press.act, another.act) == (Act.PROBE, Act.PRESS, Act.PROBE)
+        assert probe.check == press.check != another.check
     until(lambda: graded(conductor, interview.id))
     card = conductor.scorecard(interview.id)
     assert [one.dimension for one in card.dimensions] == list(DIMENSIONS)
@@ -78,7 +82,7 @@ def test_an_interview_starts_without_a_model(settings: Settings) -> None:
 
 
 def test_an_unknown_length_or_company_starts_nothing(conductor: Conductor) -> None:
-    with pytest.raises(InputError, match="quick, full"):
+    with pytest.raises(InputError, match="quick, full, custom"):
         conductor.start("stripe", "endless")
     with pytest.raises(SimulatorError, match="initech"):
         conductor.start("initech", "quick")
@@ -225,16 +229,19 @@ def test_finishing_before_an_answer_grades_nothing(conductor: Conductor, scripte
     assert scripted_model.requests == []
 
 
-def nothing_to_probe(model: ScriptedModel) -> None:
+def nothing_open(model: ScriptedModel) -> None:
     model.reply = judging({check.id for check in shipped().rubrics["rubrics/story"].checks if check.is_criterion})
 
 
 def test_the_first_question_is_graded_while_the_second_is_open(
     conductor: Conductor, scripted_model: ScriptedModel
 ) -> None:
-    nothing_to_probe(scripted_model)
-    interview = conductor.start("stripe", "quick")
-    assert followed(conductor.answer(interview.id, "t1", ANSWER)) == ""
+    nothing_open(scripted_model)
+    interview = conductor.start("stripe", "quick", 2, kind="story")
+    assert followed(conductor.answer(interview.id, "t1", ANSWER)).endswith("?")
+    challenge = conductor.records.interviews.find(interview.id).current.turns[-1]
+    assert challenge.act is Act.CHALLENGE
+    assert followed(conductor.answer(interview.id, "t2", REPLY)) == ""
     until(lambda: graded(conductor, interview.id))
     now = conductor.records.interviews.find(interview.id)
     assert (len(now.exchanges), now.next, now.closed) == (2, Next.CANDIDATE, False)
@@ -242,9 +249,9 @@ def test_the_first_question_is_graded_while_the_second_is_open(
 
 
 def test_grading_waits_while_an_interviewer_s_move_is_on(conductor: Conductor, scripted_model: ScriptedModel) -> None:
-    nothing_to_probe(scripted_model)
+    nothing_open(scripted_model)
     judge = scripted_model.reply
-    interview = conductor.start("stripe", "quick")
+    interview = conductor.start("stripe", "quick", 2, kind="story")
     first, second = (question.text for question in interview.questions)
     grading, live, again = threading.Event(), threading.Event(), threading.Event()
     go_on_grading, go_on_live = threading.Event(), threading.Event()
@@ -263,8 +270,9 @@ def test_grading_waits_while_an_interviewer_s_move_is_on(conductor: Conductor, s
 
     scripted_model.reply = reply
     followed(conductor.answer(interview.id, "t1", ANSWER))
+    assert followed(conductor.answer(interview.id, "t2", REPLY)) == ""
     assert grading.wait(SECONDS)
-    move = conductor.answer(interview.id, "t2", REPLY)
+    move = conductor.answer(interview.id, "t3", OTHER)
     assert live.wait(SECONDS)
     go_on_grading.set()
     assert not again.wait(0.5)

@@ -74,11 +74,11 @@ def test_the_passages_that_answer_a_query_are_found(bench: Workbench, tmp_path: 
 
 
 def test_a_changed_prompt_fails_the_replay_instead_of_being_graded(bench: Workbench) -> None:
-    check = bench.rubric.check("action.diagnosis")
-    changed = replace(check, ask="Does the candidate tell how they found out what was wrong?")
+    check = bench.rubric.check("action.unblocking")
+    changed = replace(check, ask="Does the candidate tell how somebody who stood in the way was moved?")
     rubric = replace(bench.rubric, checks=tuple(changed if one is check else one for one in bench.rubric.checks))
     other = replace(bench, rubric=rubric)
-    with pytest.raises(MissingRecordingError, match="what was wrong"):
+    with pytest.raises(MissingRecordingError, match="was moved"):
         other.grader(bench.rule()).grade(cases.answers("dev")[0].exchange)
 
 

@@ -23,6 +23,7 @@ from simulator.evidence import (
     EMBEDDING_SCALE,
     LEAST_LIKENESS,
     LEAST_STRENGTH,
+    LONE_SENTENCE,
     Locator,
     Matrix,
     SentenceModel,
@@ -32,7 +33,7 @@ from simulator.evidence import (
     word_features,
 )
 from simulator.interview import Role
-from simulator.rubric import Check, Sighting
+from simulator.rubric import Check, Rubric, Sighting
 from simulator.settings import ROOT
 from simulator.transcript import Sentence, sentences
 
@@ -268,8 +269,16 @@ def test_a_check_with_cue_words_alone_is_sighted_by_them() -> None:
     found = locator.locate(check(cue="(?i)would"), told("I would cut it. Then I would wait. I stopped."))
     assert (found.peak, found.mean) == (1.0, pytest.approx(2 / 3))
     assert found.evidence[0].text == "I would cut it."
-    assert locator.locate(check(cue="(?i)would"), told("I cut it.")) == Sighting((), 0.0, 0.0)
-    assert locator.locate(check(), told("I cut it.")) == Sighting((), 0.0, 0.0)
+    assert locator.locate(check(cue="(?i)would"), told("I cut it.")) == Sighting((), 0.0, 0.0, -LONE_SENTENCE)
+    assert locator.locate(check(), told("I cut it.")) == Sighting((), 0.0, 0.0, -LONE_SENTENCE)
+
+
+def test_the_second_best_sentence_is_told_beside_the_best() -> None:
+    locator = Locator(Hashed(), "hashed")
+    found = locator.locate(check(cue="(?i)would"), told("I would cut it. Then I would wait. I stopped."))
+    assert (found.peak, found.second) == (1.0, 1.0)
+    once = locator.locate(check(cue="(?i)would"), told("I would cut it. Then I waited."))
+    assert (once.peak, once.second) == (1.0, 0.0)
 
 
 def test_what_is_about_the_whole_answer_is_shown_by_its_ends() -> None:
@@ -313,18 +322,17 @@ def test_every_quote_is_verbatim_whatever_the_text(texts: list[str], with_model:
 # --- what ships ------------------------------------------------------------------------------------------
 
 
-def test_the_shipped_model_if_there_is_one_is_for_the_shipped_rubric_and_embeddings() -> None:
-    path = ROOT / "prompts" / f"{STORY_RUBRIC}.sentences.npz"
-    if not path.exists():
-        assert not shipped().rules  # none can have been fitted without it
-        return
-    model = load_sentence_model(path)
+@pytest.mark.parametrize("rubric", shipped().rubrics.values(), ids=lambda rubric: rubric.kind)
+def test_each_shipped_model_is_for_the_shipped_rubric_and_embeddings(rubric: Rubric) -> None:
+    model = load_sentence_model(ROOT / "prompts" / f"{rubric.id}.sentences.npz")
     assert model.embedding == MODEL_ID
-    assert set(model.checks) <= {one.id for one in RUBRIC.checks}
+    assert set(model.checks) <= {one.id for one in rubric.checks}
     assert model.places.shape == (3 * 384 + 3, len(model.checks))
     assert model.words.shape == (len(model.vocabulary), len(model.checks))
     assert model.idf.shape == (len(model.vocabulary),) and model.bias.shape == (len(model.checks),)
-    assert all(rule.sightings in ("", Locator(embeddings(), MODEL_ID, model).version) for rule in shipped().rules)
+    version = Locator(embeddings(), MODEL_ID, model).version
+    rules = [rule for rule in shipped().rules if rule.rubric == rubric.digest]
+    assert {rule.sightings for rule in rules} == {"", version}
 
 
 @pytest.mark.parametrize("one", [one for one in RUBRIC.checks if one.like], ids=lambda one: one.id)

@@ -171,3 +171,10 @@ def test_every_shipped_criterion_and_helpful_anchor_has_a_sentence_of_blanks_tha
                 assert "___" in one.blank, f"{rubric.id} {one.id}"
                 assert not re.search(r"\d", one.blank)
                 assert one.blank.endswith((".", "?"))
+
+
+def test_every_shipped_rule_is_found_again_by_the_grades_that_it_makes() -> None:
+    for rule in shipped().rules:
+        rubric = next(one for one in shipped().rubrics.values() if one.digest == rule.rubric)
+        made = Grade({}, provenance={"rule": f"{rule.model} {rule.fitted_on}".strip()})
+        assert rule_behind(made, rubric, shipped().rules) is rule

@@ -16,8 +16,10 @@ from simulator.errors import ModelUnavailableError
 from simulator.index import PassageIndex
 from simulator.interview import Act, Exchange, Question, Role, Turn
 from simulator.interviewer import (
+    LEAST_KEPT,
     Interviewer,
     Phrasing,
+    kept,
     turn_of,
 )
 from simulator.models import open_model
@@ -464,6 +466,34 @@ def test_a_second_wording_is_asked_for_and_told_what_was_wrong(
     assert phrasing.replaced == "" and phrasing.text.endswith(aim.ask)
     assert len(scripted_model.requests) - before == 2
     assert "a preface instead of a question" in str(scripted_model.requests[-1].messages[-1]["content"])
+
+
+@pytest.mark.parametrize(
+    ("ask", "question", "keeps"),
+    [
+        (
+            "What did keeping that date cost you?",
+            "What did keeping the fifteenth of May cost?",
+            True,
+        ),
+        (
+            "How much notice did they get?",
+            "How much notice did the operations team get?",
+            True,
+        ),
+        ("Say two are equally quick. What decides between them?", "What was the request that was quick?", False),
+        (
+            "What do you ask both before you choose?",
+            "What request did you make before choosing?",
+            False,
+        ),
+        ("How long was it open?", "What was the time between the disagreement and its end?", False),
+    ],
+)
+def test_a_phrasing_keeps_more_than_half_of_the_words_that_matter_in_the_passages_question(
+    ask: str, question: str, keeps: bool
+) -> None:
+    assert (kept(question, ask) > LEAST_KEPT) is keeps
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,13 @@
 
 import ast
 import re
-import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from fault_server import FaultServer
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browsing import SLOW_MS, Site, finish, send
+from playwright.sync_api import Browser, Page, expect
 
-from evals.browser import BROWSER_OPTIONS, chromium, free_port, serve, wait_until_up
+from evals.browser import free_port
 from simulator.settings import ROOT
 
 pytestmark = pytest.mark.browser
@@ -19,79 +17,6 @@ ANSWER = (
     "was blocked because the fraud vendor kept changing its API. I decided to cut the loyalty points feature."
 )
 REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
-SLOW_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_OPTIONS)
-        yield found
-        found.close()
-
-
-class Site:
-    """A page server on its own data folder that can be killed and started again."""
-
-    def __init__(self, data_dir: Path, model: FaultServer) -> None:
-        self.port = free_port()
-        self.data_dir = data_dir
-        self.model = model
-        self.start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, **settings: str) -> None:
-        named = {"SIMULATOR_MODEL": "fake", "SIMULATOR_BASE_URL": self.model.base_url} | settings
-        self.process = serve(ROOT / "streamlit_app.py", self.port, self.data_dir, **named)
-        wait_until_up(self.port)
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-@pytest.fixture
-def site(data_dir: Path, scripted_model: FaultServer) -> Iterator[Site]:
-    found = Site(data_dir, scripted_model)
-    yield found
-    found.kill()
-
-
-@pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    found = context.new_page()
-    found.set_default_timeout(SLOW_MS)
-    found.goto(site.address)
-    yield found
-    context.close()
-
-
-@pytest.fixture
-def begin(page: Page) -> Callable[[str], None]:
-    """Choose a company and start a quick interview."""
-
-    def _begin(company: str) -> None:
-        page.get_by_role("radio", name=company).click()
-        page.get_by_role("button", name="Start the interview").click()
-        page.get_by_label("Your answer").wait_for()
-
-    return _begin
-
-
-def send(page: Page, text: str) -> None:
-    page.get_by_label("Your answer").fill(text)
-    page.get_by_role("button", name="Send answer").click()
-
-
-def finish(page: Page, *, answered: bool = True) -> None:
-    page.get_by_role("button", name="Finish now").click()
-    page.get_by_role("button", name="Finish and grade").click()
-    if answered:  # the candidate's own rating comes first
-        page.get_by_role("button", name="Show me the scorecard").click()
 
 
 def test_an_interview_goes_from_the_choice_of_company_to_a_scorecard_over_a_reload(
@@ -101,17 +26,17 @@ def test_an_interview_goes_from_the_choice_of_company_to_a_scorecard_over_a_relo
     expect(page.get_by_text("Stripe · Maeve")).to_be_visible()
     question = page.locator(".question").inner_text()
     send(page, ANSWER)
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     probe = page.locator(".said").last.inner_text()
     assert probe.endswith("?")
     quoted = re.search("“(.+?)”", probe)
     assert quoted and quoted[1] in ANSWER
     page.reload()
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     assert page.locator(".question").inner_text() == question
     assert page.locator(".said").last.inner_text() == probe
     send(page, REPLY)
-    page.get_by_text("Follow-up 2 of").wait_for()
+    page.get_by_text("Follow-up 2").wait_for()
     finish(page)
     page.get_by_text("Five dimensions").wait_for()
     assert page.locator(".dimension").count() == 5
@@ -130,7 +55,7 @@ def test_a_killed_server_started_again_shows_the_interview_where_it_was(
 ) -> None:
     begin("Uber")
     send(page, ANSWER)
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     before = page.locator(".said").all_inner_texts()
     page.get_by_label("Your answer").fill("half an answer that is not sent")
     page.get_by_label("Your answer").blur()
@@ -138,7 +63,7 @@ def test_a_killed_server_started_again_shows_the_interview_where_it_was(
     site.kill()
     site.start()
     page.reload()
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     assert page.locator(".said").all_inner_texts() == before
     expect(page.get_by_label("Your answer")).to_have_value("half an answer that is not sent")
 
@@ -175,7 +100,7 @@ def test_a_model_that_fails_is_named_and_the_answer_is_kept_until_it_is_back(
     site.kill()
     site.start()
     page.reload()
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
 
 
 def test_nothing_that_is_typed_or_replied_can_act_or_reach_out_of_the_page(
@@ -186,7 +111,7 @@ def test_nothing_that_is_typed_or_replied_can_act_or_reach_out_of_the_page(
     hostile = '<img src="http://evil.example/a.png" onerror="alert(1)"> ![x](http://evil.example/b.png) <b>bold</b> '
     begin("Airbnb")
     send(page, hostile + ANSWER)
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     finish(page)
     page.get_by_text("Five dimensions").wait_for()
     assert hostile.strip() in page.locator(".said").first.inner_text()
@@ -218,10 +143,14 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Browser, site: Sit
     page = context.new_page()
     page.set_default_timeout(SLOW_MS)
     page.goto(site.address)
+    page.get_by_text("Custom length").click()
+    page.get_by_role("slider").wait_for()
+    page.get_by_role("button", name="Start the interview").scroll_into_view_if_needed()
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
     page.get_by_role("button", name="Start the interview").click()
-    page.get_by_label("Your answer").wait_for()
+    page.get_by_role("timer").wait_for()
     send(page, ANSWER)
-    page.get_by_text("Follow-up 1 of").wait_for()
+    page.get_by_text("Follow-up 1").wait_for()
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
     finish(page)
     page.get_by_text("Five dimensions").wait_for()

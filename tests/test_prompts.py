@@ -58,8 +58,9 @@ def test_every_shipped_prompt_renders_with_the_inputs_that_it_declares() -> None
     prompts = load_library(ROOT).prompts
     assert prompts
     for one in prompts.values():
-        given = {name: [Check("c", "", f"«{name}»")] if name == "checks" else f"«{name}»" for name in one.inputs}
-        rendered = one.render(**given)
+        marks = {name: f"«{name}»" for name in one.inputs}
+        lists = {"checks": [Check("c", "", "«checks»")], "facts": ["«facts»"], "dodges": ["«dodges»"]}
+        rendered = one.render(**(marks | {name: given for name, given in lists.items() if name in marks}))
         assert all(f"«{name}»" in rendered for name in one.inputs), one.id
 
 

@@ -1,4 +1,5 @@
 const SHORT = 60
+const HANDING_ON_MS = 100
 
 const written = (seconds) => {
   const whole = Math.max(0, Math.ceil(seconds))
@@ -35,7 +36,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (seconds <= 0 && !place.over) {
       place.over = true
       clearInterval(place.timer)
-      setTriggerValue("over", true)
+      // A box hands on what is typed in it when it is left: first that, then the word that the time is up.
+      document.activeElement?.blur()
+      setTimeout(() => setTriggerValue("over", true), HANDING_ON_MS)
     }
   }
   place.timer = setInterval(draw, 250)

@@ -46,7 +46,7 @@ def _header(program: Conductor, interview: Interview) -> None:
             st.caption(words("follow-ups", number=probes))
         if interview.closed:
             return
-        if interview.deadline is not None and interview.next is Next.CANDIDATE:
+        if interview.deadline is not None:
             key = f"clock-{interview.id}-{len(interview.exchanges)}"
             if countdown(interview.began + interview.deadline, key, words("time left")):
                 st.session_state[f"{key}-over"] = True

@@ -8,8 +8,6 @@ from simulator.clock import FASTEST_WORDS, SLOWEST_WORDS, WORDS_PER_MINUTE, Use,
 from simulator.interview import Interview
 from simulator.pages.scorecard_subject import Subject, tell
 
-_OPENING_SECONDS = 120.0
-"""What a guide gives the first answer to a question (a claim without a source)."""
 _STEP = 5
 
 
@@ -58,7 +56,6 @@ def _openings(interview: Interview, speed: float) -> list[str]:
             "time opening",
             number=number + 1,
             length=_length(opening_seconds(exchange, speed)),
-            most=_length(_OPENING_SECONDS),
         )
         for number, exchange in enumerate(interview.exchanges)
         if exchange.graded

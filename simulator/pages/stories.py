@@ -84,20 +84,22 @@ def _open(story_id: str) -> None:
 def _from_interview(bank: StoryBank) -> None:
     """A draft in one's own words from an interview: which one, which question."""
     st.subheader(words("from interview"))
-    interviews = {one.id: one for one in bank.interviews()}
-    if not interviews:
+    tellings = bank.tellings()
+    if not tellings:
         st.caption(words("from interview none"))
         return
     st.caption(words("from interview note"))
     names = labels_of(bank)
     chosen = st.selectbox(
-        words("interview"), list(interviews), format_func=lambda one: names[f"interview/{one}"], key="draft-interview"
+        words("interview"),
+        list(dict.fromkeys(one.interview for one in tellings)),
+        format_func=lambda one: names[f"interview/{one}"],
+        key="draft-interview",
     )
-    exchanges = interviews[chosen].exchanges
-    answered = [number for number, exchange in enumerate(exchanges) if exchange.answered]
+    exchanges = bank.program.records.interviews.find(chosen).exchanges
     number = st.selectbox(
         words("question"),
-        answered,
+        [one.exchange for one in tellings if one.interview == chosen],
         format_func=lambda one: f"{one + 1}. {exchanges[one].question.text}",
         key=f"draft-question-{chosen}",
     )

@@ -47,10 +47,10 @@ def _counted(items: Sequence[Item]) -> None:
         count = f" <small>{escape(words('count', done=item.done, of=item.of))}</small>" if item.of > 1 else ""
         state = words("done" if item.ticked else "open item")
         lines.append(
-            f'<div class="line"><span class="tag" role="img" aria-label="{escape(state)}">{mark}</span>'
-            f"<span>{escape(words(f'item {item.id}'))}{count}</span></div>"
+            f'<li><span class="tag" role="img" aria-label="{escape(state)}">{mark}</span> '
+            f"{escape(words(f'item {item.id}'))}{count}</li>"
         )
-    st.html(f'<div class="ledger">{"".join(lines)}</div>')
+    st.html(f'<ul style="list-style: none; padding-left: 0">{"".join(lines)}</ul>')
 
 
 def _by_hand(bank: StoryBank, item: Item) -> None:

@@ -57,8 +57,10 @@ def _overuse(bank: StoryBank, found: Matrix, stories: Sequence[Story]) -> None:
     names, titles = labels_of(bank), {one.id: title_of(one) for one in stories}
     for one in found.overuse:
         where = "; ".join(names.get(f"interview/{told.key}", told.company) for told in one.tellings)
-        topics = ", ".join(dict.fromkeys(topic_of(told.topic) for told in one.tellings))
-        told = words(f"overuse {one.how}", title=titles[one.story], topics=topics, count=len(one.tellings))
+        topics = ", ".join(dict.fromkeys(topic_of(told.topic) for told in one.tellings if told.topic))
+        told = words(
+            f"overuse {one.how}", title=titles[one.story], topics=topics or words("no topic"), count=len(one.tellings)
+        )
         with st.container(border=True):
             st.html(f'<div class="said">{escape(told)}</div><div class="aside">{escape(where)}</div>')
     st.caption(words("another focus"))
