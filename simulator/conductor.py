@@ -204,8 +204,11 @@ class Conductor:
         return self._opened(interview_id, company_id, length, chosen, fitting(plan, chosen), timed)
 
     def retry(self, interview_id: str, number: int) -> Interview:
-        """A new interview with one question of an earlier one, to be answered again."""
+        """A new interview with one question of an earlier one, to be answered again. Raises InputError where that has
+        no such question."""
         before = self.records.interviews.find(interview_id)
+        if not 0 <= number < len(before.exchanges):
+            raise InputError(f"This interview has no question {number + 1}.", "Choose one of its questions.")
         question = before.exchanges[number].question
         seconds = before.plan[number].seconds if number < len(before.plan) else 600.0
         plan = again(question, seconds)

@@ -14,6 +14,9 @@ CASE = next(one for one in shipped().questions if one.id.endswith("sign-up-compl
     [
         ("How many people start signing up on a normal day?", True),
         ("Is it both platforms? And since when exactly?", True),
+        ("Is it more than 2.5 percent of sign-ups?", True),
+        ("Is it iPhone vs. Android, e.g. only the older ones?", True),
+        ("Which step is it (roughly?)", True),
         ("I'd look at the funnel first. Which step lost people?", False),
         ("I'd look at the funnel first.", False),
         ("?", False),

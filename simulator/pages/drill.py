@@ -6,11 +6,10 @@ Draws and decides nothing: the room says what comes next and what came of a repl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import escape
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -19,7 +18,7 @@ from simulator.drill_room import DrillRoom, Result
 from simulator.drills import Drill
 from simulator.errors import InputError, SimulatorError
 from simulator.pages.countdown import countdown
-from simulator.pages.shell import conductor, said, words_of
+from simulator.pages.shell import conductor, said, time_zone, words_of
 
 SESSION = 10
 """Drills in a session."""
@@ -220,7 +219,7 @@ def _go_on(room: DrillRoom, session: Session, drill: Drill) -> None:
 
 def _queue(program: Conductor, room: DrillRoom, company: str, kind: str) -> None:
     st.divider()
-    days = room.streak(_zone())
+    days = room.streak(time_zone())
     st.caption(words("streak", days=days) if days else words("streak none"))
     st.subheader(words("queue"))
     st.caption(words("queue note"))
@@ -241,10 +240,4 @@ def _when(due: datetime) -> str:
         return words("minutes", minutes=1 + left.seconds // 60)
     if left < timedelta(days=1):
         return words("hours", hours=round(left / timedelta(hours=1)))
-    return words("date", date=due.astimezone(_zone()).strftime("%d %b"))
-
-
-def _zone() -> tzinfo:
-    """The user's time zone, as the browser tells it; else this machine's."""
-    name = st.context.timezone
-    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo or UTC
+    return words("date", date=due.astimezone(time_zone()).strftime("%d %b"))

@@ -123,7 +123,7 @@ def _hits(program: Conductor, text: str) -> None:
 
 
 def _found(program: Conductor, text: str) -> list[Passage]:
-    """The nearest of all companies' passages and the craft's, best first: the index answers for one company a time."""
+    """The nearest of all companies' passages and of the craft, best first: the index is asked company by company."""
     index, best = program.index(), dict[str, tuple[float, Passage]]()
     for company in program.library.companies:
         for kind in _KINDS:

@@ -1,8 +1,7 @@
 """The files of the progress page: what can be taken along, made when its button is pressed, and the way back in."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from simulator.errors import SimulatorError
 from simulator.library import GENERAL, Company, Passage
 from simulator.pages.drill import drill_room
 from simulator.pages.progress_sections import words
-from simulator.pages.shell import said
+from simulator.pages.shell import said, time_zone
 from simulator.progress import Held
 
 
@@ -41,7 +40,7 @@ def _downloads(program: Conductor, held: Sequence[Held]) -> None:
         )
     due = [datetime.fromisoformat(card.due) for card in drills.cards().values()]
     if due:
-        zone, now = _zone(), datetime.now(UTC)
+        zone, now = time_zone(), datetime.now(UTC)
         _download("calendar", "drills.ics", lambda: exports.due_calendar(due, zone, now, _summary))
     rubrics = {kind: program.library.rubric_for(kind) for kind in GRADED}
     if contested := exports.contested_lines(held, program.records.opinions.all_opinions(), rubrics):
@@ -57,11 +56,6 @@ def _download(slug: str, name: str, made: Callable[[], bytes]) -> None:
 def _summary(cards: int) -> str:
     return words("calendar one") if cards == 1 else words("calendar many", cards=cards)
 
-
-def _zone() -> tzinfo:
-    """The user's time zone, as the browser tells it; else this machine's."""
-    name = st.context.timezone
-    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo or UTC
 
 
 def _practised(program: Conductor, held: Sequence[Held]) -> list[Company]:

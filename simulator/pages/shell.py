@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from html import escape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -53,15 +55,22 @@ def said(text: str) -> str:
     return f'<div class="said">{escape(text)}</div>'
 
 
+def time_zone() -> tzinfo:
+    """The user's time zone, as the browser tells it; else this machine's."""
+    name = st.context.timezone
+    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo or UTC
+
+
 def _own() -> dict[str, st.Page]:
     """The program's own pages, by their address."""
-    from simulator.pages import drill, interview, practise, progress, scorecard, stories
+    from simulator.pages import drill, guide, interview, practise, progress, scorecard, stories
 
     shown = {
         "practise": (practise.page, words("home"), ":material/add:"),
         "drill": (drill.page, words("drill"), ":material/timer:"),
         "stories": (stories.page, words("stories"), ":material/auto_stories:"),
         "progress": (progress.page, words("progress page"), ":material/trending_up:"),
+        "guide": (guide.page, words("guide page"), ":material/menu_book:"),
     }
     hidden = {"interview": interview.page, "scorecard": scorecard.page}
     return {

@@ -108,7 +108,6 @@ def _measures(story: Story) -> tuple[Measure, ...]:
     st.caption(words("help measures"))
     key = _key("measures", story.id)
     base = f"{key}-rows"
-    import sys; print("RUN", key in st.session_state, base in st.session_state, dict(st.session_state.get(key) or {}) if key in st.session_state else None, file=sys.stderr)
     if key not in st.session_state or base not in st.session_state:
         # The editor keeps what changed against these rows, so they must stay as they were while it is open.
         blank = [Measure()] * max(0, LEAST_MEASURES - len(story.measures))
