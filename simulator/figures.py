@@ -100,7 +100,6 @@ class Figure:
     unit: str = ""
     rough: bool = False
     whole: float | None = None
-    word: bool = False
 
     @property
     def low(self) -> float:
@@ -194,7 +193,7 @@ def _numbers(text: str) -> Iterator[Figure]:
             unit = SECOND if name in _DURATIONS else name
         rough = bool(_ROUGH.search(before)) or text[end : end + 6].startswith((" or so", "-ish", "+"))
         slack = max(slack, 0.1 * abs(value)) if rough else slack
-        yield Figure(match.start(), end, value, slack, unit, rough, word=bool(match["words"]))
+        yield Figure(match.start(), end, value, slack, unit, rough)
 
 
 def _is_no_figure(match: re.Match[str], before: str, rest: str) -> bool:
@@ -235,4 +234,4 @@ def _parts(text: str) -> Iterator[Figure]:
             value = _PARTS[match["part"].lower().rstrip("s")] * {"two": 2, "three": 3}.get(
                 (match["many"] or "")[:-1], 1
             )
-            yield Figure(match.start(), match.end("part"), value, 4.0, PERCENT, True, word=True)
+            yield Figure(match.start(), match.end("part"), value, 4.0, PERCENT, True)

@@ -28,8 +28,11 @@ MOST_LIKELY_SHOWN = 0.65
 """A check that is more likely shown than this is not probed."""
 STILL_OPEN = 0.4
 """A check that was asked for and is no more likely shown than this was dodged."""
+SURENESS = 2
+"""Power of the chance that a check is open: a probe for what was said costs more than one for the second-best gap. On
+dev openings 0.86 of the probes hit an open check with 2, 0.79 with 1, 0.88 with 3, which hits the best less often."""
 LEAST_PROBE_VALUE = 0.25
-"""Below this (value of the check times the chance that it is open) there is nothing worth a probe."""
+"""Below this (value of the check times that power) there is nothing worth a probe."""
 MOST_CHALLENGES = 1
 SAME_STORY = 0.42
 """Likeness, sentence by sentence both ways, from which on two answers tell one story. Of 6,000 pairs of different
@@ -130,8 +133,8 @@ class Strategy:
                 continue
             if chance > MOST_LIKELY_SHOWN:
                 shown = shown or check
-            elif value * (1 - chance) > best_worth:
-                best, best_worth = check, value * (1 - chance)
+            elif value * (1 - chance) ** SURENESS > best_worth:
+                best, best_worth = check, value * (1 - chance) ** SURENESS
         return best, shown
 
     def _value(self, check: Check, exchange: Exchange) -> float:

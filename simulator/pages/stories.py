@@ -17,8 +17,6 @@ from simulator.pages.stories_parts import STORY, labels_of, missing_words, title
 from simulator.stories import Story
 from simulator.story_bank import StoryBank
 
-_SECTIONS = {"bank": lambda bank: _stories(bank), "matrix": coverage, "claims": claims, "checklist": preparation}
-
 
 @st.cache_resource(show_spinner=False)
 def story_bank() -> StoryBank:
@@ -34,16 +32,17 @@ def page() -> None:
         if story_id := st.query_params.get(STORY, ""):
             form(bank, story_id)
             return
+        sections = {"bank": _stories, "matrix": coverage, "claims": claims, "checklist": preparation}
         section = st.segmented_control(
             words("section"),
-            list(_SECTIONS),
+            list(sections),
             default="bank",
             format_func=lambda one: words(f"section {one}"),
             required=True,
             label_visibility="collapsed",
             key="stories-section",
         )
-        _SECTIONS[section or "bank"](bank)
+        sections[section or "bank"](bank)
     except SimulatorError as error:
         st.error(str(error))
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from simulator.library import Company
 from simulator.pages.stories_parts import STORY, labels_of, missing_words, topic_of, words
-from simulator.stories import LEAST_MEASURES, PARTS, Measure, Story, lines_of
+from simulator.stories import MOST_MEASURES, PARTS, Measure, Story, lines_of
 from simulator.story_bank import StoryBank
 
 _TALL = ("action", "result")
@@ -110,12 +110,11 @@ def _measures(story: Story) -> tuple[Measure, ...]:
     base = f"{key}-rows"
     if key not in st.session_state or base not in st.session_state:
         # The editor keeps what changed against these rows, so they must stay as they were while it is open.
-        blank = [Measure()] * max(0, LEAST_MEASURES - len(story.measures))
+        blank = [Measure()] * max(0, MOST_MEASURES - len(story.measures))
         st.session_state[base] = [asdict(one) for one in (*story.measures, *blank)]
     edited = st.data_editor(
         st.session_state[base],
         key=key,
-        num_rows="dynamic",
         hide_index=True,
         column_config={name: st.column_config.TextColumn(words(f"measure {name}")) for name in _COLUMNS},
     )
