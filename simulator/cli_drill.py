@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from simulator.conductor import Conductor
-from simulator.drill_room import DrillRoom, Result
-from simulator.drills import Drill
+from simulator.drills.drill import Drill
+from simulator.drills.room import DrillRoom, Result
 from simulator.errors import InputError
 from simulator.settings import load_settings
 

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from simulator import export_file
 from simulator.conductor import Conductor
 from simulator.errors import InputError, StorageError
+from simulator.export import archive
 from simulator.settings import load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -25,7 +25,7 @@ def export(
     """Write everything that is kept as one JSON document: interviews, grades, drills, stories, guides."""
     with closing(Conductor(load_settings())) as conductor:
         tables = conductor.records.transfer.dump()
-    document = export_file.written(tables)
+    document = archive.written(tables)
     if out is None:
         print(document, end="")
         return
@@ -47,7 +47,7 @@ def import_(
             f"{source} cannot be read: {error.strerror}.", "Give a file of `simulator export`."
         ) from error
     with closing(Conductor(load_settings())) as conductor:
-        taken = conductor.records.transfer.load(export_file.read(document, conductor.library.companies))
+        taken = conductor.records.transfer.load(archive.read(document, conductor.library.companies))
     told = [f"{_named(table)}: {one.added} added, {one.left} here already" for table, one in taken.items()]
     print(json.dumps({table: asdict(one) for table, one in taken.items()}) if json_ else "\n".join(told))
 

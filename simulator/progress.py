@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from simulator.clock import WORDS_PER_MINUTE, uses
-from simulator.drills import Past, tallies
+from simulator.drills.drill import Past, tallies
 from simulator.interview import Act, Exchange, Interview
 from simulator.review import Outcome, distances, outcome
 from simulator.rubric import DIMENSIONS, Check, Grade

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from simulator.checklist import BY_HAND, Done, Item, checklist
 from simulator.pages.stories_parts import words
-from simulator.stories import Measure, Story
+from simulator.stories.checklist import BY_HAND, Done, Item, checklist
+from simulator.stories.story import Measure, Story
 
 NOTHING = Done(mocks={}, timed=0, drills=0, told=0, overused=0, contradictions=0)
 WHOLE = Story(

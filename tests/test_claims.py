@@ -3,11 +3,11 @@
 import pytest
 
 from evals.cases import answers
-from simulator.changes import changes
-from simulator.claims import Claim, Kind, Told, claims_of
-from simulator.figures import figures
+from simulator.claims.changes import changes
+from simulator.claims.figures import figures
+from simulator.claims.ledger import Claim, Kind, Told, claims_of
+from simulator.claims.timing import Date, Punctuality, Timing
 from simulator.interview import Role
-from simulator.timing import Date, Punctuality, Timing
 
 DAY = 86_400.0
 

@@ -3,8 +3,8 @@
 import pytest
 
 from evals.cases import answers
-from simulator.claims import Told
-from simulator.contradictions import Contradiction, between, in_telling
+from simulator.claims.contradictions import Contradiction, between, in_telling
+from simulator.claims.ledger import Told
 from simulator.interview import Role
 
 DELAYED_LAUNCH = (

@@ -13,9 +13,9 @@ from fault_server import Messages, Reply, failure, one_token
 from pydantic import TypeAdapter
 
 from simulator.conductor import Conductor
-from simulator.drill_material import LATELY
-from simulator.drill_room import DrillRoom, Result
-from simulator.drills import SECONDS, Drill, Ease
+from simulator.drills.drill import SECONDS, Drill, Ease
+from simulator.drills.material import LATELY
+from simulator.drills.room import DrillRoom, Result
 from simulator.errors import ContentError, InputError, ModelUnavailableError, StorageError, UnusableReplyError
 from simulator.interview import Exchange, Interview, Question, Role, Turn
 from simulator.records import CardRow

@@ -10,7 +10,7 @@ import pytest
 from conftest import shipped
 
 from simulator import markdown
-from simulator.drills import (
+from simulator.drills.drill import (
     LEAST_CLAIM_WORDS,
     Card,
     Ease,

@@ -22,11 +22,11 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 from evals.cases import Answer
-from simulator import export_file, exports
 from simulator.cli import app
-from simulator.drills import Ease, new_card, reviewed
+from simulator.drills.drill import Ease, new_card, reviewed
 from simulator.errors import InputError
-from simulator.exports import DrillNote
+from simulator.export import archive, formats
+from simulator.export.formats import DrillNote
 from simulator.interview import Act, Question, Role, Segment, Turn, open_interview
 from simulator.records import Guide, Opinion, Records, Taken
 from simulator.rubric import DIMENSIONS, Finding, Grade, State
@@ -80,20 +80,20 @@ def empty(tmp_path: Path) -> Iterator[Records]:
 
 
 def document(records: Records) -> Any:
-    return json.loads(export_file.written(records.transfer.dump()))
+    return json.loads(archive.written(records.transfer.dump()))
 
 
 def load(records: Records, found: Any) -> dict[str, Taken]:
-    return records.transfer.load(export_file.read(json.dumps(found), COMPANIES))
+    return records.transfer.load(archive.read(json.dumps(found), COMPANIES))
 
 
 # The whole
 
 
 def test_an_export_that_was_imported_elsewhere_is_the_same_to_the_byte(kept: Records, empty: Records) -> None:
-    text = export_file.written(kept.transfer.dump())
-    assert empty.transfer.load(export_file.read(text, COMPANIES)) == ONE_OF_EACH
-    assert export_file.written(empty.transfer.dump()) == text
+    text = archive.written(kept.transfer.dump())
+    assert empty.transfer.load(archive.read(text, COMPANIES)) == ONE_OF_EACH
+    assert archive.written(empty.transfer.dump()) == text
     for summary in kept.interviews.summaries():
         assert empty.interviews.find(summary.id) == kept.interviews.find(summary.id)
         assert empty.jobs.grades(summary.id) == kept.jobs.grades(summary.id)
@@ -104,11 +104,11 @@ def test_an_export_that_was_imported_elsewhere_is_the_same_to_the_byte(kept: Rec
 
 
 def test_what_is_there_already_stays_as_it_is_and_is_counted(kept: Records, empty: Records) -> None:
-    text = export_file.written(kept.transfer.dump())
-    assert kept.transfer.load(export_file.read(text, COMPANIES)) == {
+    text = archive.written(kept.transfer.dump())
+    assert kept.transfer.load(archive.read(text, COMPANIES)) == {
         name: Taken(0, one.added) for name, one in ONE_OF_EACH.items()
     }
-    assert export_file.written(kept.transfer.dump()) == text
+    assert archive.written(kept.transfer.dump()) == text
     empty.stories.save("s1", "My own", {})
     assert load(empty, document(kept)) == ONE_OF_EACH | {"stories": Taken(0, 1)}
     assert empty.stories.find("s1").title == "My own"
@@ -141,7 +141,7 @@ def test_a_grading_that_was_under_way_is_imported_as_one_that_waits(kept: Record
 )
 def test_a_foreign_file_is_refused_with_its_reason(text: str | bytes, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        export_file.read(text, COMPANIES)
+        archive.read(text, COMPANIES)
 
 
 DAMAGES: list[tuple[str, Any, str]] = [
@@ -198,7 +198,7 @@ def test_the_same_row_twice_is_damage(kept: Records, table: str) -> None:
     found = document(kept)
     found[table].append(found[table][0])
     with pytest.raises(InputError, match="is there twice"):
-        export_file.read(json.dumps(found), COMPANIES)
+        archive.read(json.dumps(found), COMPANIES)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_the_table_has_a_row_an_answer_with_scores_band_and_self_rating() -> Non
     first = held(held_round([said(ANSWER)]), grade(2), 1, {"ownership": 3.0})
     second = held(held_round([said(ANSWER)], "meta"), None, 0)
     unanswered = held(held_round([]), None, 2)
-    text = exports.scores_csv([first, second, unanswered])
+    text = formats.scores_csv([first, second, unanswered])
     assert text.startswith("\ufeff".encode())
     without, scored = csv.DictReader(io.StringIO(text.decode("utf-8-sig")))
     assert (scored["date"], scored["company"], scored["question"]) == (
@@ -281,7 +281,7 @@ def test_no_cell_is_a_formula(start: str) -> None:
     question = replace(QUESTION, text=f"{start}HYPERLINK(1)")
     (row,) = csv.DictReader(
         io.StringIO(
-            exports.scores_csv([held(held_round([said(ANSWER)], question=question), None)]).decode("utf-8-sig"),
+            formats.scores_csv([held(held_round([said(ANSWER)], question=question), None)]).decode("utf-8-sig"),
             newline="",
         )
     )
@@ -310,9 +310,9 @@ def test_a_deck_opens_with_the_same_ids_each_time_and_leaves_nothing_behind(
         DrillNote("action.risk|stripe", "We shipped it. <b>Bold</b>", "What if it broke?", "Name it & its guard."),
         DrillNote("action.risk|meta", "We shipped it.", "What if it broke?", "Name it & its guard."),
     ]
-    first = notes_of(exports.anki_package(notes, "Drills", DAY), tmp_path)
+    first = notes_of(formats.anki_package(notes, "Drills", DAY), tmp_path)
     changed = [replace(note, claim="I cut it.") for note in notes]
-    second = notes_of(exports.anki_package(changed, "Drills", DAY + timedelta(days=9)), tmp_path)
+    second = notes_of(formats.anki_package(changed, "Drills", DAY + timedelta(days=9)), tmp_path)
     assert len(first) == 2
     assert first.keys() == second.keys()
     assert ["We shipped it. &lt;b&gt;Bold&lt;/b&gt;", "What if it broke?", "Name it &amp; its guard."] in [
@@ -326,13 +326,13 @@ def test_a_calendar_has_one_entry_a_day_of_the_users_own_time() -> None:
     now = datetime(2026, 3, 10, 12, tzinfo=UTC)
     late = datetime(2026, 3, 12, 23, 30, tzinfo=UTC)  # the 13th already in Tokyo
     due = [now - timedelta(days=4), now + timedelta(minutes=10), late, late + timedelta(hours=2)]
-    made = exports.due_calendar(due, ZoneInfo("Asia/Tokyo"), now, lambda cards: f"{cards} due")
+    made = formats.due_calendar(due, ZoneInfo("Asia/Tokyo"), now, lambda cards: f"{cards} due")
     events = icalendar.Calendar.from_ical(made).walk("VEVENT")
     assert [(event.start, str(event["summary"])) for event in events] == [
         (date(2026, 3, 10), "2 due"),
         (date(2026, 3, 13), "2 due"),
     ]
-    again = exports.due_calendar(due[2:], ZoneInfo("Asia/Tokyo"), now + timedelta(days=1), str)
+    again = formats.due_calendar(due[2:], ZoneInfo("Asia/Tokyo"), now + timedelta(days=1), str)
     (event,) = icalendar.Calendar.from_ical(again).walk("VEVENT")
     assert event["uid"] == events[1]["uid"] != events[0]["uid"]
 
@@ -355,7 +355,7 @@ def test_contested_findings_become_labels_that_the_evaluation_reads() -> None:
         against(one.interview.id, "anchor.fix"),
         against(untouched.interview.id, "context.goal", agrees=True),
     ]
-    (line,) = exports.contested_lines([one, untouched], opinions, RUBRICS).splitlines()
+    (line,) = formats.contested_lines([one, untouched], opinions, RUBRICS).splitlines()
     label = Answer.model_validate_json(line)
     assert {check for check, yes in label.checks.items() if yes} == {"context.goal", "result.quantified"}
     assert (len(label.criteria), len(label.flags)) == (20, 7)
@@ -371,7 +371,7 @@ def test_what_a_case_was_asked_is_no_part_of_its_label() -> None:
     asks = Turn("c", Role.CANDIDATE, "How many bookings is that in a day?", act=Act.CLARIFICATION)
     fact = Turn("f", Role.INTERVIEWER, "About nine thousand.", act=Act.FACT)
     one = held(held_round([asks, fact, said(ANSWER)], question=question), grade(2, kind="case"))
-    (line,) = exports.contested_lines([one], [against(one.interview.id, "case.segments")], RUBRICS).splitlines()
+    (line,) = formats.contested_lines([one], [against(one.interview.id, "case.segments")], RUBRICS).splitlines()
     record = json.loads(line)
     assert [turn["text"] for turn in record["turns"]] == [ANSWER]
     assert record["kind"] == "case"
@@ -389,4 +389,4 @@ def test_what_a_case_was_asked_is_no_part_of_its_label() -> None:
 )
 def test_an_answer_that_is_not_judged_throughout_gives_no_label(graded: Grade | None) -> None:
     one = held(held_round([said(ANSWER)]), graded)
-    assert exports.contested_lines([one], [against(one.interview.id, "context.goal")], RUBRICS) == ""
+    assert formats.contested_lines([one], [against(one.interview.id, "context.goal")], RUBRICS) == ""

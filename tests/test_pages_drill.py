@@ -10,7 +10,7 @@ from conftest import ScriptedModel, judging, shipped
 from fault_server import failure
 from streamlit.testing.v1 import AppTest
 
-from simulator.drills import SECONDS, Drill
+from simulator.drills.drill import SECONDS, Drill
 from simulator.pages.drill import SESSION, Session
 
 RISK = shipped().rubric_for("story").check("action.risk")

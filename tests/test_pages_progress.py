@@ -15,9 +15,9 @@ from conftest import shipped
 from past_interviews import ANSWER, DAY, PROVENANCE, REPLY, grade, held_round, keep, probe, said
 from streamlit.testing.v1 import AppTest
 
-from simulator import export_file
-from simulator.drills import Ease, new_card, reviewed
-from simulator.exports import anki_package
+from simulator.drills.drill import Ease, new_card, reviewed
+from simulator.export import archive
+from simulator.export.formats import anki_package
 from simulator.interview import Segment
 from simulator.pages import progress_files, shell
 from simulator.records import Records
@@ -184,7 +184,7 @@ def test_an_import_tells_what_came_and_what_was_here_and_shows_it(
     other = Records(tmp_path / "other.db")
     hold(other, 2)
     hold(other, 4)
-    text = export_file.written(other.transfer.dump())
+    text = archive.written(other.transfer.dump())
     other.close()
     app = upload(page(), text)
     assert "Imported: 2 interviews. Here already: nothing." in told(app)
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_explained_as_text_and_changes_nothing(
     page: Callable[[], AppTest], records: Records
 ) -> None:
     hold(records, 2)
-    found = json.loads(export_file.written(records.transfer.dump()))
+    found = json.loads(archive.written(records.transfer.dump()))
     found["interviews"][0] |= {"id": "new", "company": "<img src=x>"}
     app = upload(page(), json.dumps(found))
     assert "The file was not imported." in told(app)

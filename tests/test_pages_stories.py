@@ -12,8 +12,8 @@ from simulator.interview import Interview
 from simulator.pages.stories_form import measures_of
 from simulator.records import new_id
 from simulator.settings import Settings
-from simulator.stories import Measure, Story, fields_of
-from simulator.story_bank import StoryBank
+from simulator.stories.bank import StoryBank
+from simulator.stories.story import Measure, Story, fields_of
 
 HOSTILE = '<img src="http://evil.example/a.png"> ![x](http://evil.example/b.png) **bold** [y](http://evil.example)'
 Visit = Callable[..., AppTest]

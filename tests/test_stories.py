@@ -7,7 +7,8 @@ import pytest
 from simulator.errors import StorageError
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.rubric import Evidence, Finding, Grade, State
-from simulator.stories import (
+from simulator.stories.matrix import Telling, TooOften, matrix, uses_of
+from simulator.stories.story import (
     Measure,
     Story,
     completeness,
@@ -18,7 +19,6 @@ from simulator.stories import (
     story_from,
     told_by,
 )
-from simulator.story_matrix import Telling, TooOften, matrix, uses_of
 
 ANSWER = (
     "In Q2 2023 our checkout was three weeks late. I was its product manager. I cut the loyalty points. "

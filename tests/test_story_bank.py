@@ -12,8 +12,8 @@ from simulator.conductor import Conductor
 from simulator.errors import InputError
 from simulator.interview import Interview, Question
 from simulator.settings import Settings
-from simulator.stories import Measure
-from simulator.story_bank import StoryBank, likeness_by
+from simulator.stories.bank import StoryBank, likeness_by
+from simulator.stories.story import Measure
 
 OTHER = (
     "I cut search latency from 1,200 to 380 ms by moving the index to memory. The platform team reviewed the plan, "

@@ -14,8 +14,8 @@ from pathlib import Path
 import streamlit as st
 
 from simulator.conductor import Conductor, Loading
-from simulator.drill_room import DrillRoom, Result
-from simulator.drills import Drill
+from simulator.drills.drill import Drill
+from simulator.drills.room import DrillRoom, Result
 from simulator.errors import InputError, SimulatorError
 from simulator.pages.countdown import countdown
 from simulator.pages.shell import conductor, said, time_zone, words_of

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from simulator import export_file, exports
 from simulator.clock import GRADED
 from simulator.conductor import Conductor
-from simulator.drills import key_of
+from simulator.drills.drill import key_of
 from simulator.errors import SimulatorError
+from simulator.export import archive, formats
 from simulator.library import GENERAL, Company, Passage
 from simulator.pages.drill import drill_room
 from simulator.pages.progress_sections import words
@@ -28,22 +28,22 @@ def files(program: Conductor, held: Sequence[Held]) -> None:
 
 def _downloads(program: Conductor, held: Sequence[Held]) -> None:
     drills = program.records.drills
-    _download("everything", "interviews.json", lambda: export_file.written(program.records.transfer.dump()).encode())
+    _download("everything", "interviews.json", lambda: archive.written(program.records.transfer.dump()).encode())
     if held:
-        _download("scores", "scores.csv", lambda: exports.scores_csv(held))
+        _download("scores", "scores.csv", lambda: formats.scores_csv(held))
     if companies := _practised(program, held):
         title = words("anki title")
         _download(
             "anki",
             "drills.apkg",
-            lambda: exports.anki_package(drill_notes(program, companies), title, datetime.now(UTC)),
+            lambda: formats.anki_package(drill_notes(program, companies), title, datetime.now(UTC)),
         )
     due = [datetime.fromisoformat(card.due) for card in drills.cards().values()]
     if due:
         zone, now = time_zone(), datetime.now(UTC)
-        _download("calendar", "drills.ics", lambda: exports.due_calendar(due, zone, now, _summary))
+        _download("calendar", "drills.ics", lambda: formats.due_calendar(due, zone, now, _summary))
     rubrics = {kind: program.library.rubric_for(kind) for kind in GRADED}
-    if contested := exports.contested_lines(held, program.records.opinions.all_opinions(), rubrics):
+    if contested := formats.contested_lines(held, program.records.opinions.all_opinions(), rubrics):
         _download("contested", "contested.jsonl", lambda: contested.encode())
 
 
@@ -57,7 +57,6 @@ def _summary(cards: int) -> str:
     return words("calendar one") if cards == 1 else words("calendar many", cards=cards)
 
 
-
 def _practised(program: Conductor, held: Sequence[Held]) -> list[Company]:
     """The companies of past interviews and drills, in the library's order."""
     drilled = {key.partition("|")[2] for key in program.records.drills.cards()}
@@ -65,7 +64,7 @@ def _practised(program: Conductor, held: Sequence[Held]) -> list[Company]:
     return [company for company in program.library.companies.values() if company.id in ids]
 
 
-def drill_notes(program: Conductor, companies: Sequence[Company]) -> Iterator[exports.DrillNote]:
+def drill_notes(program: Conductor, companies: Sequence[Company]) -> Iterator[formats.DrillNote]:
     """Each drill of these companies with the claim and the probe of the last time, or those that come first."""
     material = drill_room().material
     last = {review.key: review.payload for review in program.records.drills.reviews()}
@@ -80,7 +79,7 @@ def drill_notes(program: Conductor, companies: Sequence[Company]) -> Iterator[ex
             probe = min(fitting, key=lambda one: one.company == GENERAL)
             if claim.id == payload.get("claim"):
                 probe = probes.get(payload["passage"], probe)
-            yield exports.DrillNote(key, claim.text, probe.ask, material.check(check, kind).advice)
+            yield formats.DrillNote(key, claim.text, probe.ask, material.check(check, kind).advice)
 
 
 def _fits(probe: Passage, check: str, company: Company, kind: str) -> bool:
@@ -97,7 +96,7 @@ def _import(program: Conductor) -> None:
     if file is None or not st.button(words("import yes"), type="primary", key="import"):
         return
     try:
-        taken = program.records.transfer.load(export_file.read(file.getvalue(), program.library.companies))
+        taken = program.records.transfer.load(archive.read(file.getvalue(), program.library.companies))
         if taken["guides"].added:
             with st.spinner(words("preparing")):
                 program.index()

@@ -14,8 +14,8 @@ from simulator.pages.stories_claims import claims
 from simulator.pages.stories_form import form
 from simulator.pages.stories_matrix import coverage
 from simulator.pages.stories_parts import STORY, labels_of, missing_words, title_of, topic_of, words
-from simulator.stories import Story
-from simulator.story_bank import StoryBank
+from simulator.stories.bank import StoryBank
+from simulator.stories.story import Story
 
 
 @st.cache_resource(show_spinner=False)

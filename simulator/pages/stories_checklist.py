@@ -5,9 +5,9 @@ from html import escape
 
 import streamlit as st
 
-from simulator.checklist import Item
 from simulator.pages.stories_parts import words
-from simulator.story_bank import StoryBank
+from simulator.stories.bank import StoryBank
+from simulator.stories.checklist import Item
 
 
 def preparation(bank: StoryBank) -> None:

@@ -5,11 +5,11 @@ from html import escape
 
 import streamlit as st
 
-from simulator.claims import Quote
-from simulator.contradictions import Contradiction
+from simulator.claims.contradictions import Contradiction
+from simulator.claims.ledger import Quote
 from simulator.pages.shell import said
 from simulator.pages.stories_parts import labels_of, words
-from simulator.story_bank import Ledger, StoryBank
+from simulator.stories.bank import Ledger, StoryBank
 
 
 def claims(bank: StoryBank) -> None:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from simulator.library import Company
 from simulator.pages.stories_parts import STORY, labels_of, missing_words, topic_of, words
-from simulator.stories import MOST_MEASURES, PARTS, Measure, Story, lines_of
-from simulator.story_bank import StoryBank
+from simulator.stories.bank import StoryBank
+from simulator.stories.story import MOST_MEASURES, PARTS, Measure, Story, lines_of
 
 _TALL = ("action", "result")
 _COLUMNS = ("name", "before", "after", "period")

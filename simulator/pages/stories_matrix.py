@@ -6,9 +6,9 @@ from html import escape
 import streamlit as st
 
 from simulator.pages.stories_parts import labels_of, title_of, topic_of, words
-from simulator.stories import Story
-from simulator.story_bank import StoryBank
-from simulator.story_matrix import Matrix, Use
+from simulator.stories.bank import StoryBank
+from simulator.stories.matrix import Matrix, Use
+from simulator.stories.story import Story
 
 
 def coverage(bank: StoryBank) -> None:

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from simulator.pages.shell import words_of
-from simulator.stories import Story, completeness, excess
-from simulator.story_bank import StoryBank
+from simulator.stories.bank import StoryBank
+from simulator.stories.story import Story, completeness, excess
 
 STORY = "story"
 """The part of the address that names the open story."""

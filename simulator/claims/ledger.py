@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulator.changes import Change, changes
-from simulator.figures import Figure, figures, stems
+from simulator.claims.changes import Change, changes
+from simulator.claims.figures import Figure, figures, stems
+from simulator.claims.timing import Date, Punctuality, dates, timings
 from simulator.interview import Role, Turn
-from simulator.timing import Date, Punctuality, dates, timings
 from simulator.transcript import sentences
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from simulator.conductor import Conductor
-from simulator.drill_material import Material
-from simulator.drills import (
+from simulator.drills.drill import (
     Card,
     Claim,
     Drill,
@@ -32,6 +31,7 @@ from simulator.drills import (
     streak,
     tallies,
 )
+from simulator.drills.material import Material
 from simulator.errors import InputError, UnusableReplyError
 from simulator.interview import Act, Exchange, Question, Role, Turn, checked_answer
 from simulator.library import Company

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulator.figures import MONTH, SECOND, Figure, figures, month_number, stems
+from simulator.claims.figures import MONTH, SECOND, Figure, figures, month_number, stems
 
 
 class Timing(StrEnum):

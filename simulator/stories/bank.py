@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from simulator.checklist import Done, Item, checklist
-from simulator.claims import Claim, Told, claims_of
+from simulator.claims.contradictions import Contradiction, between, in_telling
+from simulator.claims.ledger import Claim, Told, claims_of
 from simulator.conductor import Conductor
-from simulator.contradictions import Contradiction, between, in_telling
 from simulator.errors import InputError
 from simulator.interview import Interview
 from simulator.records import new_id
-from simulator.stories import Story, fields_of, from_exchange, story_from, told_by
-from simulator.story_matrix import Matrix, Telling, Use, matrix, uses_of
+from simulator.stories.checklist import Done, Item, checklist
+from simulator.stories.matrix import Matrix, Telling, Use, matrix, uses_of
+from simulator.stories.story import Story, fields_of, from_exchange, story_from, told_by
 
 if TYPE_CHECKING:
     import numpy as np

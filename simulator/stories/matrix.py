@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simulator.stories import Story, told_by
+from simulator.stories.story import Story, told_by
 
 MOST_ROUNDS = 2
 """Interviews in which a story may be told before it counts as overused."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from simulator.figures import PERCENT, Figure, figures, in_unit_of, stems
+from simulator.claims.figures import PERCENT, Figure, figures, in_unit_of, stems
 
 FACTORS = {"halved": 0.5, "halving": 0.5, "doubled": 2.0, "tripled": 3.0, "trebled": 3.0, "quadrupled": 4.0}
 _UP = "rose|risen|rises?|raised?|raising|grew|grown|grows?|climbed|increase[ds]?|increasing|gained|lift(?:ed|ing)?"

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from simulator import markdown
 from simulator.conductor import Conductor
-from simulator.drills import Claim, Past, bank_claims, least_used, own_claims
+from simulator.drills.drill import Claim, Past, bank_claims, least_used, own_claims
 from simulator.errors import InputError
 from simulator.library import GENERAL, Company, Passage
 from simulator.rubric import Check, Grade

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from simulator.changes import changes
-from simulator.claims import Told
+from simulator.claims.changes import changes
+from simulator.claims.ledger import Told
 from simulator.errors import StorageError
 from simulator.interview import Exchange
 from simulator.principles import MOST_NAMED

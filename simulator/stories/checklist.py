@@ -7,7 +7,7 @@ guide's, where its facts name one, and no more than that.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.stories import PARTS, Story, completeness
+from simulator.stories.story import PARTS, Story, completeness
 
 LEAST_STORIES = 3
 KINDS = ("launch", "recovery", "process")

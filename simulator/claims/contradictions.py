@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from simulator.changes import Change
-from simulator.claims import Claim, Quote, Told, claims_of
-from simulator.figures import PERCENT, POINT, Figure, figures, stems
+from simulator.claims.changes import Change
+from simulator.claims.figures import PERCENT, POINT, Figure, figures, stems
+from simulator.claims.ledger import Claim, Quote, Told, claims_of
+from simulator.claims.timing import Date, Punctuality, Timing, dates
 from simulator.prompts import digest_of
-from simulator.timing import Date, Punctuality, Timing, dates
 
 LEAST_CHANGE = 0.04
 """Figures that differ by less, as a share of the larger one, may be the same one rounded."""

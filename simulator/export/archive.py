@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from simulator.drills import stored_card
+from simulator.drills.drill import stored_card
 from simulator.errors import InputError, StorageError
 from simulator.interview import Act, Question, Role, Segment
 from simulator.library import GENERAL, SEGMENT_KINDS
 from simulator.rubric import DIMENSIONS, HIGHEST, LOWEST, Finding, Grade
-from simulator.stories import story_from
+from simulator.stories.story import story_from
 
 FORMAT, VERSION = "interview-simulator", 1
 _ASKED = ("story", "case", "opening")
