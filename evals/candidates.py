@@ -21,9 +21,9 @@ from simulator.transcript import sentences
 
 EVASIVE, BOASTFUL = "evasive", "over-claiming"
 MOST_TOKENS = 110
-WORD_WEIGHT, MOST_WORDS = 0.08, 2
+WORD_WEIGHT, MOST_WORDS = 0.12, 2
 """What a word that a probe shares with what asks for a fact adds to their likeness, and how many of them count."""
-ASKS, BESIDE = 0.26, 0.15
+ASKS, BESIDE = 0.36, 0.15
 """A fact is asked for from this likeness on, where no other fact of the sheet is by that much more alike. Both, and
 the weight, are what judges most of the dev pairs of datasets/candidates/asked.jsonl right."""
 HOLDS, SHARED_WEIGHT = 0.9, 0.5

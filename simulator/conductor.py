@@ -140,7 +140,8 @@ class Conductor:
         return "" if self.settings.model == EMBEDDED else self.settings.model.partition(":")[0]
 
     @cached_property
-    def _embeddings(self) -> "tuple[Embeddings, str]":
+    def embeddings(self) -> "tuple[Embeddings, str]":
+        """The embedding model and its id."""
         from simulator.embeddings import open_embeddings
 
         return open_embeddings(self.settings)
@@ -154,7 +155,7 @@ class Conductor:
             passages += passages_of(guide)
         with self._index_lock:
             if self._index is None or list(self._index.passages) != [passage.id for passage in passages]:
-                embeddings, model_id = self._embeddings
+                embeddings, model_id = self.embeddings
                 folder = self.settings.data_dir / "index"
                 self._index = PassageIndex(folder, passages, embeddings, model_id)
             return self._index
@@ -167,7 +168,7 @@ class Conductor:
             if rubric.id not in self._locators:
                 path = self.settings.content_dir / "prompts" / f"{rubric.id}.sentences.npz"
                 trained = load_sentence_model(path) if path.exists() else None
-                self._locators[rubric.id] = Locator(*self._embeddings, trained)
+                self._locators[rubric.id] = Locator(*self.embeddings, trained)
             return self._locators[rubric.id]
 
     def grader(self, kind: str = "story") -> "Grader":
@@ -351,7 +352,7 @@ class Conductor:
         """The fact of the case that answers what was asked last, or that there is none."""
         from simulator.clarify import fact_for
 
-        found = fact_for(exchange.turns[-1].text, exchange.question.facts, self._embeddings[0])
+        found = fact_for(exchange.turns[-1].text, exchange.question.facts, self.embeddings[0])
         return self._line(Act.FACT, (found,) if found else self.conduct.no_fact)
 
     @cached_property
@@ -383,7 +384,7 @@ class Conductor:
             self.library.prompts,
             self.grader(kind),
             self.index(),
-            self._embeddings[0],
+            self.embeddings[0],
             self.model(),
         )
 

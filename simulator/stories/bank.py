@@ -63,7 +63,7 @@ class StoryBank:
 
     def __init__(self, program: Conductor, likeness: Likeness | None = None) -> None:
         self.program = program
-        self._likeness = likeness or likeness_by(lambda: program._embeddings[0])
+        self._likeness = likeness or likeness_by(lambda: program.embeddings[0])
 
     @cached_property
     def _same_story(self) -> float:
