@@ -153,8 +153,8 @@ def fit_(
     """Fit sentence models and score rules on train, and write them beside the rubrics: all, or the one given."""
     bench = open_workbench(_settings(model), replay=recorded, rubric_file=rubric)
     try:
-        kinds = [bench.rubric.kind] if rubric else [one.kind for one in bench.library.rubrics.values()]
-        fitted = {kind: _fit(bench.of_kind(kind), rubric.stem if rubric else kind) for kind in kinds}
+        kinds = {bench.rubric.kind} if rubric else {one.kind for one in bench.library.rubrics.values()}
+        fitted = {kind: _fit(bench.of_kind(kind), rubric.stem if rubric else kind) for kind in sorted(kinds)}
         path = recording_of(bench.journal.name).with_suffix(".offsets.json")
         before = json.loads(path.read_text("utf-8")) if path.exists() else {}
         path.write_text(json.dumps(before | fitted) + "\n", "utf-8")

@@ -1,18 +1,21 @@
 """Candidates who know more than they say at first, played from a sealed fact sheet.
 
 Two kinds behind one interface: played by code, where a fact comes out only if the probe asks for it, and by a model
-that is told to do the same. Neither knows the check that a probe goes for: it is told by the probe's words alone.
+that is told to do the same. Neither knows which check a probe goes for: both judge by its words alone.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from evals.cases import Fact, Sheet
+from evals.cases import Fact, Sheet, ways
 from evals.journal import Journal
+from evals.metrics import Array
+from simulator.errors import ModelRefusedError, UnusableReplyError
 from simulator.interview import Exchange, Role, Turn
 from simulator.markdown import Document
 from simulator.models import Lane, Message
@@ -21,11 +24,13 @@ from simulator.transcript import sentences
 
 EVASIVE, BOASTFUL = "evasive", "over-claiming"
 MOST_TOKENS = 110
-WORD_WEIGHT, MOST_WORDS = 0.12, 2
+WORD_WEIGHT, MOST_WORDS = 0.165, 2
 """What a word that a probe shares with what asks for a fact adds to their likeness, and how many of them count."""
-ASKS, BESIDE = 0.36, 0.15
-"""A fact is asked for from this likeness on, where no other fact of the sheet is by that much more alike. Both, and
-the weight, are what judges most of the dev pairs of datasets/candidates/asked.jsonl right."""
+ELSEWHERE_WEIGHT, AS_NEAR = 1.56, 0.05
+"""What it takes away that a probe is more like a way of asking for something else, by more than this."""
+ASKS = 0.206
+"""A fact is asked for from this sum on. Fitted on the dev pairs of datasets/candidates/asked.jsonl by logistic
+regression; AS_NEAR so that probes of the bank and plain ones are believed to ask as often as they do."""
 HOLDS, SHARED_WEIGHT = 0.9, 0.5
 """A reply holds a fact when its likeness to the fact's words and half the share of those words in it sum up to this.
 It lies between the dev replies of datasets/candidates/told.jsonl that do and those that don't."""
@@ -70,10 +75,10 @@ class PlayedByCode:
     def reply(self, exchange: Exchange) -> Reply:
         asked = asked_for(self._sheet, exchange.probes[-1].text, self._embeddings)
         new = [one for one in asked if one.check not in self._told]
-        if self._sheet.kind == EVASIVE:
-            yielding = [one for one in new if one.check in self._dodged]
-            self._dodged |= {one.check for one in new[:1]}
-            new = yielding
+        if self._sheet.kind == EVASIVE and new:
+            pressed = [one for one in new if one.check in self._dodged]
+            self._dodged.add(new[0].check)
+            new = pressed
         if not new:
             return Reply(self._evasion())
         fact = new[0]
@@ -105,8 +110,11 @@ class PlayedByModel:
         )
 
     def reply(self, exchange: Exchange) -> Reply:
-        pieces = self._speaker.stream(self._messages(exchange), MOST_TOKENS, Lane.BACKGROUND)
-        text = clean("".join(pieces)).strip()
+        said = ""
+        with suppress(UnusableReplyError, ModelRefusedError):  # what was said before it was cut stands
+            for piece in self._speaker.stream(self._messages(exchange), MOST_TOKENS, Lane.BACKGROUND):
+                said += piece
+        text = clean(said).strip() or self._sheet.dodges[0]
         new = [one for one in self._sheet.facts if one.check not in self._told and holds(text, one, self._embeddings)]
         self._told |= {one.check for one in new}
         return Reply(text, tuple(one.check for one in new))
@@ -117,16 +125,28 @@ class PlayedByModel:
 
 
 def asked_for(sheet: Sheet, probe: str, embeddings: Embeddings) -> list[Fact]:
-    """The facts that this probe asks for, the best first: by its likeness to what would ask for them, and the words
-    that it shares with that. The candidate's own words that it takes up don't count."""
+    """The facts that this probe asks for, the best first: by its likeness to what would ask for them, by the words
+    that it shares with that, and unless it is more like a way of asking for something else. The candidate's own words
+    that it takes up don't count."""
     question = question_of(probe)
     asks = ["; ".join(fact.asks) for fact in sheet.facts]
     vectors = np.array(embeddings.embed_documents([question, *asks]))
     words = contents(question)
     shared = np.array([min(MOST_WORDS, len(words & contents(one))) for one in asks])
-    likeness = vectors[1:] @ vectors[0] + WORD_WEIGHT * shared
-    least = max(ASKS, float(likeness.max()) - BESIDE)
-    return [sheet.facts[at] for at in np.argsort(-likeness, kind="stable") if likeness[at] >= least]
+    likeness = (
+        vectors[1:] @ vectors[0] + WORD_WEIGHT * shared - ELSEWHERE_WEIGHT * _elsewhere(sheet, question, embeddings)
+    )
+    return [sheet.facts[at] for at in np.argsort(-likeness, kind="stable") if likeness[at] >= ASKS]
+
+
+def _elsewhere(sheet: Sheet, question: str, embeddings: Embeddings) -> Array:
+    """By how much a question is nearer to a way of asking for something else than to one for each fact's check."""
+    known = ways()
+    vectors = np.array(embeddings.embed_documents([question, *(one.words for one in known)]))
+    likeness, checks = vectors[1:] @ vectors[0], np.array([one.check for one in known])
+    own = [likeness[checks == fact.check].max(initial=0.0) for fact in sheet.facts]
+    other = [likeness[checks != fact.check].max() for fact in sheet.facts]
+    return np.maximum(0.0, np.array(other) - np.array(own) - AS_NEAR)
 
 
 def holds(reply: str, fact: Fact, embeddings: Embeddings) -> bool:

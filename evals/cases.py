@@ -154,6 +154,15 @@ class Sheet(_Case):
         return {one.check: one for one in self.facts}[check]
 
 
+class Way(BaseModel):
+    """One way in which interviewers ask for something, and the check of what they ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: str
+    words: str = Field(min_length=1)
+
+
 class Asked(_Case):
     """A probe beside a fact of a sheet: would a willing candidate tell this fact in reply?"""
 
@@ -243,6 +252,11 @@ def openings(split: str) -> list[Opening]:
 def sheets(split: str) -> list[Sheet]:
     """The fact sheets of one split."""
     return _of(Sheet, split, FOLDER / "candidates" / "sheets.jsonl")
+
+
+def ways() -> tuple[Way, ...]:
+    """Ways of asking for what a sheet can hold. They stay as they are when the bank changes."""
+    return _read(Way, FOLDER / "candidates" / "ways.jsonl")
 
 
 def asked(split: str) -> list[Asked]:

@@ -108,11 +108,13 @@ class Library:
         return self.companies[company_id]
 
     def rubric_for(self, kind: str) -> Rubric:
-        """The rubric of a kind of question. Raises ContentError where no file grades it."""
-        for rubric in self.rubrics.values():
-            if rubric.kind == kind:
-                return rubric
-        raise ContentError(f"No rubric grades a question of the kind {kind!r}.", "Add one to prompts/rubrics.")
+        """The rubric in use for a kind of question, `rubrics/<kind>`; versions of it have other names. Raises
+        ContentError where no file grades it."""
+        rubric = self.rubrics.get(f"rubrics/{kind}")
+        if rubric is None:
+            fix = f"Add prompts/rubrics/{kind}.md."
+            raise ContentError(f"No rubric grades a question of the kind {kind!r}.", fix)
+        return rubric
 
     def rule_for(self, rubric: Rubric, model: str, method: str, sightings: str) -> ScoreRule:
         """The rule fitted for this rubric, model, method and sightings; else the nearest one, which says what it

@@ -22,9 +22,10 @@ CRITERIA = {check.id for rubric in shipped().rubrics.values() for check in rubri
 ASKED = "How many people start to sign up on a normal weekday?"
 INTRODUCED = "I look after the returns flow of a shop, with five engineers and a designer around me."
 PLANNED = (
-    "Before I touch anything I would look at which step of the sign-up lost the people, on which phones, and since "
-    "what hour. If it is one step, I would switch the newest change there off and watch the rate for an hour, and I "
-    "would tell support at once. If the rate is not back above sixty percent by noon, I would call our director."
+    "On Monday at nine I would sit down with Priya from billing and pull the hourly charts for the weekend, iPhones "
+    "apart from Android. If one screen lost them, its newest switch goes off before lunch, and support gets three "
+    "lines to paste into replies. Marketing's Thursday newsletter waits. Should fewer than sixty in a hundred come "
+    "through by noon, I ring our director, because she alone can push the press date back."
 )
 PART_SECONDS = 600.0
 
@@ -92,7 +93,7 @@ def test_what_was_asked_about_a_case_is_not_graded_with_the_answer(conductor: Co
     assert [turn.act for turn in turns[:3]] == [Act.CLARIFICATION, Act.FACT, Act.ANSWER]
     card = conductor.scorecard(interview.id)
     assert card.overall is not None
-    assert card.provenance["rubric"].startswith("rubrics/case@")
+    assert str(card.provenance["rubric"]).startswith("rubrics/case@")
     cited = [turns[words.turn] for one in card.shown for words in one.evidence]
     assert cited and all(turn.text == PLANNED for turn in cited)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evals import metrics
-from evals.cases import Pair, answers, lookalikes, openings, pairs, queries, tricks
+from evals import metrics, rivals
+from evals.cases import Pair, answers, lookalikes, openings, pairs, queries, sheets, tricks
 from evals.gate import GOALS, Goal, Line, Outcome, judged, load_goals
 from evals.runs import Run
 from evals.suites import SUITES
@@ -72,6 +72,13 @@ def shifted(pair: Pair) -> dict[str, Any]:
     return {"base": level(2), "edit": graded(after)}
 
 
+def asking(rival: str) -> list[dict[str, Any]]:
+    """Three probes, each of which gets something out of the candidate if it is ours, and the first if not."""
+    plain = {"text": "What?", "check": "context.role", "reply": "That.", "open": True}
+    plain |= {"repeated": False, "fault": "", "replaced": "", "leaked": False}
+    return [plain | {"told": ["context.role"] if rival == "ours" or at == 0 else []} for at in range(3)]
+
+
 def faultless() -> dict[str, Results]:
     """What a perfect grader, interviewer and search would leave behind."""
     cited = {"cited": 2, "verbatim": 2, "places": {}, "drops": [{"before": 0.9, "after": 0.1, "met": False}] * 2}
@@ -81,6 +88,7 @@ def faultless() -> dict[str, Results]:
         "gaming": gamed(),
         "evidence": {one.id: cited for one in answers("dev")},
         "probing": {one.id: {"check": one.best[0], "passages": []} for one in openings("dev")},
+        "interviewer": {one.id: {rival: asking(rival) for rival in rivals.RIVALS} for one in sheets("dev")},
         "retrieval": found(len(queries("dev"))),
         "consistency": {one.id: {"chances": {}, "scores": {}} for one in SUITES["consistency"].cases("dev")},
     }
