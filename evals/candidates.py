@@ -146,7 +146,8 @@ def _elsewhere(sheet: Sheet, question: str, embeddings: Embeddings) -> Array:
     likeness, checks = vectors[1:] @ vectors[0], np.array([one.check for one in known])
     own = [likeness[checks == fact.check].max(initial=0.0) for fact in sheet.facts]
     other = [likeness[checks != fact.check].max() for fact in sheet.facts]
-    return np.maximum(0.0, np.array(other) - np.array(own) - AS_NEAR)
+    margins: Array = np.maximum(0.0, np.array(other) - np.array(own) - AS_NEAR)
+    return margins
 
 
 def holds(reply: str, fact: Fact, embeddings: Embeddings) -> bool:
