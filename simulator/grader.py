@@ -31,8 +31,8 @@ from simulator.transcript import Sentence
 LEAST_WORDS = 12
 """An answer with fewer words than this says nothing that five dimensions could be read from."""
 LEAST_OWN_SHARE = {"story": 0.48, "case": 0.40}
-"""Share of an answer's distinct words that the rubric does not use itself, by kind of question; of labelled answers the
-least is 0.55 and 0.54, but a short answer to a case may have 0.45: the rubric speaks of the same things."""
+"""Share of an answer's distinct words that the rubric does not use itself, by kind of question; of labelled answers
+the least is 0.55 and 0.54, but a short answer to a case may have 0.45: the rubric speaks of the same things."""
 ECHO_WORDS, HEAP_WORDS, FEWEST_DEEDS = 20, 30, 3
 """Distinct words and words from which on these two can be told; past tenses of a text that tells something."""
 _JOINTS = frozenset(
