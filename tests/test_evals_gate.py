@@ -205,8 +205,9 @@ def test_the_outcome_tells_state_figure_interval_and_goal_of_each_line_and_count
 def test_a_faultless_run_fails_no_shipped_goal_and_every_goal_names_a_figure(made: MakeRun) -> None:
     outcome = judged(made(**faultless()), load_goals(GOALS))
     assert [line.name for line in outcome.lines if line.figure is None] == []
-    # Forty-two edits without a fault show 0.916 at least, not yet the 0.95 of the goal.
-    assert [line.name for line in outcome.lines if line.state != "passed"] == ["edits.unchanged_whole"]
+    # So few cases without a fault don't show 0.95: forty-two show 0.916 at least, fifty-five 0.935.
+    unproven = [line.name for line in outcome.lines if line.state != "passed"]
+    assert unproven == ["edits.unchanged_whole", "probing.open", "retrieval.hit.mixed"]
     assert outcome.exit_code == 3
 
 

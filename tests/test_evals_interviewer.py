@@ -5,16 +5,18 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ScriptedModel, embeddings, judging, shipped
+from langchain_core.embeddings import Embeddings
 
 from evals import metrics
 from evals.candidates import Candidate, PlayedByCode, PlayedByModel, Reply, asked_for, contents, holds, question_of
 from evals.cases import SPLITS, Fact, Sheet, answers, asked, recounted, sheets, ways
-from evals.journal import Journal
+from evals.journal import Journal, KeptEmbeddings
 from evals.rivals import RIVALS
 from evals.suites import SUITES
 from evals.suites.interviewer import PROBES, InterviewerSuite, hints
@@ -50,6 +52,12 @@ ABOUT_BOSS, ABOUT_NOTHING = "Whom did you escalate to?", "Do you like croissants
 EVERY = [sheet for split in SPLITS for sheet in sheets(split)]
 
 
+@cache
+def kept() -> Embeddings:
+    """The real ones, which make no vector twice."""
+    return KeptEmbeddings(embeddings(), Path("nowhere"))
+
+
 def sheet_of(kind: str = "terse", key: str = "bakery", question: str = "Tell me about waste.") -> Sheet:
     return Sheet(
         id=key,
@@ -74,7 +82,7 @@ def replies(candidate: Candidate, sheet: Sheet, *probes: str) -> list[Reply]:
 
 
 def played(kind: str, *probes: str) -> list[Reply]:
-    return replies(PlayedByCode(sheet_of(kind), embeddings()), sheet_of(kind), *probes)
+    return replies(PlayedByCode(sheet_of(kind), kept()), sheet_of(kind), *probes)
 
 
 @pytest.fixture(autouse=True)
@@ -121,9 +129,7 @@ def test_the_same_probes_always_get_the_same_replies(kind: str) -> None:
 def test_what_asks_for_a_fact_is_judged_as_people_judged_it(split: str) -> None:
     by_id = {sheet.id: sheet for sheet in sheets(split)}
     cases = asked(split)
-    found = [
-        any(fact.check == one.check for fact in asked_for(by_id[one.sheet], one.probe, embeddings())) for one in cases
-    ]
+    found = [any(fact.check == one.check for fact in asked_for(by_id[one.sheet], one.probe, kept())) for one in cases]
     right = sum(one.asked == so for one, so in zip(cases, found, strict=True)) / len(cases)
     assert len(cases) > 200
     assert right >= 0.78
@@ -137,7 +143,7 @@ def test_a_reply_holds_a_fact_in_whatever_words(split: str) -> None:
     wrong = [
         one.reply
         for one in recounted(split)
-        if holds(one.reply, by_id[one.sheet].fact(one.check), embeddings()) != one.told
+        if holds(one.reply, by_id[one.sheet].fact(one.check), kept()) != one.told
     ]
     assert wrong == []
 
@@ -157,7 +163,7 @@ def speaking(settings: Settings, scripted_model: ScriptedModel, tmp_path: Path) 
 def by_model(journal: Journal, kind: str = "terse") -> Candidate:
     prompt = shipped().prompts["evals/candidate"]
     manners = markdown.parse(ROOT / "prompts" / "evals" / "candidate.md")
-    return PlayedByModel(sheet_of(kind), prompt, manners, journal, embeddings())
+    return PlayedByModel(sheet_of(kind), prompt, manners, journal, kept())
 
 
 def test_a_model_is_told_the_sheet_and_a_fact_counts_when_its_reply_holds_it(
@@ -318,7 +324,7 @@ def test_an_opening_leaves_out_what_the_sheet_holds(sheet: Sheet) -> None:
         said, words = contents(sheet.opening), contents(fact.words)
         assert len(words & said) <= 0.5 * len(words), fact.words
         assert not re.search(r"[—<>]", fact.words)
-    assert not any(holds(sheet.opening, fact, embeddings()) for fact in sheet.facts)
+    assert not any(holds(sheet.opening, fact, kept()) for fact in sheet.facts)
 
 
 def test_there_are_ways_of_asking_for_all_that_the_sheets_hold() -> None:
