@@ -1,9 +1,11 @@
 """Passages in Chroma: built once, checked at start, searched with company and check filters.
 
 The folder is named by a digest of the passages and the embedding model, so a change of either is another
-index. Dense similarity, plus a small bonus for shared words (BM25 of SQLite's FTS5).
+index. Dense similarity, plus a small bonus for shared words (BM25 of SQLite's FTS5). What is searched for is
+mostly a candidate's words: a passage lies where its title and the moment that it is for lie.
 """
 
+import itertools
 import re
 import shutil
 import sqlite3
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import chromadb
+import numpy as np
+from chromadb.api import ClientAPI
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings as ChromaSettings
 from chromadb.errors import ChromaError
@@ -28,6 +32,8 @@ from simulator.prompts import digest_of
 COLLECTION = "passages"
 LEXICAL_WEIGHT = 0.005
 """What one unit of BM25 adds to a cosine similarity."""
+TITLE_SHARE = 0.35
+"""Of a passage's place, what its title makes up; the rest is the moment that it is for, or else its text."""
 _CANDIDATES = 4
 _WORD = re.compile(r"[^\W_]+")
 _BATCH = 128
@@ -50,7 +56,7 @@ class PassageIndex:
         self.passages = {passage.id: passage for passage in passages}
         self._embeddings = embeddings
         self._lexical = _Lexical(passages)
-        digest = digest_of(model_id, *(repr(passage) for passage in passages))
+        digest = digest_of(model_id, str(TITLE_SHARE), *(repr(passage) for passage in passages))
         self.path = folder / digest
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +100,10 @@ class PassageIndex:
         ranked = sorted(allowed["ids"] if scores else [], key=lambda one: (-scores[one], one))
         return [Hit(self.passages[one], scores[one]) for one in ranked[:k]]
 
-    def _client(self) -> Chroma:
-        client = chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
+    def _client(self) -> ClientAPI:
+        return chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
+
+    def _searched(self, client: ClientAPI) -> Chroma:
         return Chroma(
             collection_name=COLLECTION,
             embedding_function=self._embeddings,
@@ -110,11 +118,12 @@ class PassageIndex:
         if not (self.path / "complete").is_file():
             return None
         try:
-            store = self._client()
+            store = self._searched(self._client())
             if set(store.get(include=[])["ids"]) != set(self.passages):
                 return None
             for passage in list(self.passages.values())[:: max(1, len(self.passages) // 8)]:
-                found = store.similarity_search_with_score(passage.text, k=3)
+                place = _place(*(self._embeddings.embed_query(view) for view in _views(passage)))
+                found = store.similarity_search_by_vector_with_relevance_scores(place, k=3)
                 if all(distance > 0.05 for _, distance in found):
                     return None
         except (ChromaError, sqlite3.Error, ValueError, KeyError):
@@ -124,17 +133,41 @@ class PassageIndex:
     def _built(self) -> Chroma:
         SharedSystemClient.clear_system_cache()
         shutil.rmtree(self.path, ignore_errors=True)
-        store = self._client()
+        client = self._client()
+        store = self._searched(client)
         passages = list(self.passages.values())
         for at in range(0, len(passages), _BATCH):
             batch = passages[at : at + _BATCH]
-            store.add_texts(
-                [passage.text for passage in batch],
+            views = [_views(passage) for passage in batch]
+            vectors = iter(self._embeddings.embed_documents([view for each in views for view in each]))
+            client.get_collection(COLLECTION).add(
+                [passage.id for passage in batch],
+                np.array([_place(*itertools.islice(vectors, len(each))) for each in views], np.float32),
                 [passage.metadata | {"id": passage.id} for passage in batch],
-                ids=[passage.id for passage in batch],
+                [passage.text for passage in batch],
             )
         (self.path / "complete").touch()
         return store
+
+
+def _views(passage: Passage) -> list[str]:
+    """What a passage is found by: the moment that it is for, or else its text, and its title, if it has one.
+
+    The text of a probe is its question, the moment that it is for, and what to listen for, a line each.
+    """
+    after = passage.text.removeprefix(passage.ask).lstrip("\n") if passage.ask else ""
+    title = passage.id.rpartition("/")[2].replace("-", " ")
+    has_title = any(character.isalpha() for character in title)
+    return [after.partition("\n")[0] or passage.text, *([title] if has_title else [])]
+
+
+def _place(moment: Sequence[float], title: Sequence[float] | None = None) -> list[float]:
+    """Where a passage lies, of length 1."""
+    place = np.array(moment, np.float32)
+    if title is not None:
+        place = (1 - TITLE_SHARE) * place + TITLE_SHARE * np.array(title, np.float32)
+    found: list[float] = (place / max(float(np.linalg.norm(place)), 1e-9)).tolist()
+    return found
 
 
 def _where(company: str, check: str, kind: str, question_kind: str) -> dict[str, Any]:

@@ -241,6 +241,24 @@ def test_the_same_passages_are_found_as_by_comparing_every_vector(
         assert [hit.score for hit in hits] == pytest.approx(sorted(likeness, reverse=True)[:5], abs=0.005)
 
 
+def test_a_probe_is_found_by_the_moment_that_it_is_for_and_by_its_title_not_by_its_question(
+    tmp_path: Path, embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEXICAL_WEIGHT", 0.0)
+    ask, when = "What was your gate?", "Everything went out at once, to every store."
+    text = f"{ask}\n{when}\na share, a limit or a switch that was set before"
+    staged = Passage("meta/first-shops-only", "probe", text, "meta", ask=ask)
+    untitled = replace(staged, id="meta/77")
+    index = PassageIndex(tmp_path, [*PASSAGES, staged, untitled], embeddings, MODEL_ID)
+    query = "We switched all shops over the same night."
+    asked, moment, title = (np.array(embeddings.embed_query(text)) for text in (query, when, "first shops only"))
+    place = (1 - module.TITLE_SHARE) * moment + module.TITLE_SHARE * title
+    scores = {hit.passage.id: hit.score for hit in index.search(query, "meta", 60)}
+    assert scores["meta/first-shops-only"] == pytest.approx(asked @ place / np.linalg.norm(place), abs=0.005)
+    assert scores["meta/77"] == pytest.approx(asked @ moment, abs=0.005)
+    assert index.search(query, "meta", 1)[0].passage == staged
+
+
 def test_shared_words_add_to_a_score_and_can_change_the_order(
     index: PassageIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +323,7 @@ def test_any_change_of_the_passages_or_the_model_is_another_index(
         passages[-1] = replace(passages[-1], **{change: "meta"})
     other = opened(passages, model_id)
     assert other.path != first.path
-    assert counting.documents == len(passages)
+    assert counting.documents == len(passages) + (change == "added")  # which has a title, too
     found = {hit.passage for company in TEXTS for hit in other.search("What did it cost?", company, 60)}
     assert found == set(passages)
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from pydantic import BaseModel
 
 from evals.journal import RECORDINGS, Journal, KeptEmbeddings, MissingRecordingError, recording_of
 from simulator.conductor import STORY_RUBRIC
-from simulator.errors import InputError, ModelRefusedError, UnusableReplyError
+from simulator.errors import InputError, ModelRefusedError, ModelUnavailableError, UnusableReplyError
 from simulator.interview import Exchange, Question, Role, Turn
-from simulator.methods import Checkwise, Structured, Verdicts, read
+from simulator.methods import Checkwise, Judge, Structured, Verdicts, read
 from simulator.models import ChatModel, Lane, Message, Typed, YesNo, open_model
 from simulator.settings import ROOT, Settings
 
@@ -106,6 +107,56 @@ def test_another_prompt_model_role_or_form_of_reply_is_another_question(
     with pytest.raises(MissingRecordingError):
         Journal(path, "another model").yes_no(asking(1, "x"))
     assert replayed.replayed == 0
+
+
+class Speaking:
+    """Says these pieces; may break off at the end."""
+
+    name = "fake"
+
+    def __init__(self, *pieces: str, end: Exception | None = None) -> None:
+        self.pieces, self.end = pieces, end
+
+    def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
+        yield from self.pieces
+        if self.end:
+            raise self.end
+
+
+def speaking(path: Path, *pieces: str, end: Exception | None = None) -> Journal:
+    return Journal(path, "fake", cast(Judge, Speaking(*pieces, end=end)))
+
+
+def test_what_was_said_is_said_again_and_only_for_the_same_words_and_length(path: Path) -> None:
+    said = speaking(path, "Who ", "paid", "?").stream(asking(1), 40)
+    assert list(said) == ["Who ", "paid", "?"]
+    replayed = Journal(path, "fake")
+    assert "".join(replayed.stream(asking(1), 40)) == "Who paid?"
+    for other in (replayed.stream(asking(2), 40), replayed.stream(asking(1), 41)):
+        with pytest.raises(MissingRecordingError):
+            next(other)
+
+
+def test_of_a_reply_that_nobody_hears_to_its_end_what_was_heard_is_kept(path: Path) -> None:
+    said = speaking(path, "Who paid?", " And ", "when?").stream(asking(1), 40)
+    assert next(said) == "Who paid?"
+    said.close()  # type: ignore[attr-defined]  # a generator, as the listener has it
+    assert "".join(Journal(path, "fake").stream(asking(1), 40)) == "Who paid?"
+
+
+@pytest.mark.parametrize("end", [UnusableReplyError("It was cut."), ModelRefusedError("It declined.")])
+def test_a_spoken_reply_that_is_of_no_use_is_of_none_the_next_time(path: Path, end: Exception) -> None:
+    for model in (Speaking("Who ", end=end), None):
+        heard = Journal(path, "fake", cast(Judge, model)).stream(asking(1), 40)
+        assert next(heard) == "Who "
+        with pytest.raises((UnusableReplyError, ModelRefusedError), match="It"):
+            next(heard)
+
+
+def test_a_spoken_reply_that_an_outage_broke_off_is_asked_for_again(path: Path) -> None:
+    with pytest.raises(ModelUnavailableError):
+        list(speaking(path, "Who ", end=ModelUnavailableError("It is gone.", "")).stream(asking(1), 40))
+    assert list(speaking(path, "Why?").stream(asking(1), 40)) == ["Why?"]
 
 
 # --- replays ---------------------------------------------------------------------------------------------
