@@ -19,12 +19,13 @@ _NOBODY = re.compile(r"(?:I(?:['’]\w+)?|OK|PM|Q[1-4])")
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """The rules of what an interviewer says. `announce` and `cut in` are for the clock, `another story` for one that
-    was told before, `no fact` for a question about a case that its facts do not answer."""
+    """The rules of what an interviewer says. `to the work` ends the opening of a round, `announce` and `cut in` are for
+    the clock, `another story` for one that was told before, `no fact` for what a case's facts do not answer."""
 
     taking_up: tuple[str, ...]
     praise: tuple[str, ...]
     preface: tuple[str, ...]
+    to_the_work: tuple[str, ...]
     announce: tuple[str, ...]
     cut_in: tuple[str, ...]
     another_story: tuple[str, ...]
@@ -43,6 +44,7 @@ class Conduct:
             lines("taking up"),
             words("praise"),
             words("preface"),
+            lines("to the work"),
             lines("announce"),
             lines("cut in"),
             lines("another story"),

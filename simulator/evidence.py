@@ -108,8 +108,8 @@ class SentenceModel:
 
 _ARRAYS = ("idf", "words", "places", "bias")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
-"""What a cut or changed archive raises. zipfile raises the last, not an error of its own, where a changed byte names a
-way of packing that it does not know: test_evidence changes bytes and meets it."""
+"""What a cut or changed archive raises. zipfile raises the last, not an error of its own, where a changed byte names
+a way of packing that it does not know: test_evidence changes bytes and meets it."""
 
 
 def load_sentence_model(path: Path) -> SentenceModel:

@@ -66,7 +66,7 @@ class Blank:
 def missing_from(exchange: Exchange, number: int, rubric: Rubric, grade: Grade) -> list[Missing]:
     """The criteria that this answer did not meet; an answer without a score has none."""
     return [
-        Missing(check.id, check.name, check.dimension, number, check.missing, _was_asked(check, exchange))
+        Missing(check.id, check.name, check.dimension, number, check.missing, check.id in exchange.asked_for)
         for check in rubric.checks
         if check.is_criterion and not grade.reason and _state(grade, check.id) is State.NOT_MET
     ]
@@ -75,10 +75,6 @@ def missing_from(exchange: Exchange, number: int, rubric: Rubric, grade: Grade) 
 def _state(grade: Grade, check_id: str) -> State | None:
     finding = grade.findings.get(check_id)
     return finding.state if finding else None
-
-
-def _was_asked(check: Check, exchange: Exchange) -> bool:
-    return check.id in exchange.question.invites or any(turn.check == check.id for turn in exchange.probes)
 
 
 def improvements(

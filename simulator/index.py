@@ -151,14 +151,10 @@ class PassageIndex:
 
 
 def _views(passage: Passage) -> list[str]:
-    """What a passage is found by: the moment that it is for, or else its text, and its title, if it has one.
-
-    The text of a probe is its question, the moment that it is for, and what to listen for, a line each.
-    """
-    after = passage.text.removeprefix(passage.ask).lstrip("\n") if passage.ask else ""
+    """What a passage is found by: the moment that it is for, or else its text, and its title, if it has one."""
     title = passage.id.rpartition("/")[2].replace("-", " ")
     has_title = any(character.isalpha() for character in title)
-    return [after.partition("\n")[0] or passage.text, *([title] if has_title else [])]
+    return [passage.when or passage.text, *([title] if has_title else [])]
 
 
 def _place(moment: Sequence[float], title: Sequence[float] | None = None) -> list[float]:

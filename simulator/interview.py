@@ -109,6 +109,12 @@ class Exchange:
         return tuple(turn for turn in self.turns if turn.act in FOLLOW_UPS)
 
     @property
+    def asked_for(self) -> frozenset[str]:
+        """The checks that the question plainly asks for and those that a follow-up went for: what is missing of the
+        rest never came up."""
+        return frozenset((*self.question.invites, *(turn.check for turn in self.probes if turn.check)))
+
+    @property
     def graded(self) -> bool:
         """Whether a grade is due on it: the opening of a round is not judged."""
         return self.answered and self.question.kind != "opening"

@@ -34,7 +34,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One retrievable text. `text` is what is embedded and shown; `ask` is a probe's own wording."""
+    """One retrievable text. `text` is what is shown; `ask` is a probe's own wording, `when` the moment that it is
+    for. A `plain` probe fits any answer in which its check is open; another one presupposes a scene."""
 
     id: str
     kind: str
@@ -47,6 +48,8 @@ class Passage:
     provenance: str = "own judgement"
     ask: str = ""
     guide: str = ""
+    when: str = ""
+    plain: bool = False
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -259,6 +262,8 @@ def _passage(document: markdown.Document, section: markdown.Section) -> Passage:
         depth=value("depth"),
         provenance=value("provenance", "own judgement"),
         ask=section.one("ask"),
+        when=section.one("when"),
+        plain=section.one("plain") == "yes",
     )
 
 

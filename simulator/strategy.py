@@ -37,6 +37,11 @@ MOST_CHALLENGES = 1
 SAME_STORY = 0.42
 """Likeness, sentence by sentence both ways, from which on two answers tell one story. Of 6,000 pairs of different
 train answers one reaches it."""
+MOST_PASSAGES = 60
+"""More than any check has: which of them fit is seen of all."""
+FITS = 0.45
+"""Score of the search from which on the scene that a probe presupposes is taken to be the story's. Below it only
+plain probes are put."""
 TECHNICAL_BONUS = 0.2
 """What a technical probe gains in the search at a company that asks for depth, until one was asked."""
 RECITED = "flag.buzzwords"
@@ -150,17 +155,18 @@ class Strategy:
         found = self.index.search(
             " ".join(f"{check.name}. {scene} {said}".split()),
             self.company.id,
-            15 + len(used),
+            MOST_PASSAGES,
             check=check.id,
             kind="probe",
             question_kind=exchange.question.kind,
         )
         fresh = [hit for hit in found if hit.passage.id not in used]
+        fitting = [hit for hit in fresh if hit.passage.plain or hit.score >= FITS] or fresh
         if self.company.technical and not any("/technical/" in one for one in used):
-            fresh.sort(key=lambda hit: -hit.score - TECHNICAL_BONUS * (hit.passage.topic == "technical"))
+            fitting.sort(key=lambda hit: -hit.score - TECHNICAL_BONUS * (hit.passage.topic == "technical"))
         depth = {Act.PRESS: "pressing", Act.CHALLENGE: "challenging"}.get(act, "opening")
-        deep = [hit for hit in fresh if hit.passage.depth == depth]
-        return tuple((deep or ([] if act is Act.CHALLENGE else fresh))[:5])
+        deep = [hit for hit in fitting if hit.passage.depth == depth]
+        return tuple((deep or ([] if act is Act.CHALLENGE else fitting))[:5])
 
     def told_before(self, exchange: Exchange, earlier: Sequence[Exchange]) -> bool:
         """Whether this answer tells a story that an earlier exchange has told."""

@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from fault_server import FaultServer, Messages, Reply, Request, Step
 from langchain_core.embeddings import Embeddings
+from streamlit.testing.v1 import AppTest
 
 from simulator.conductor import STORY_RUBRIC, Conductor
 from simulator.embeddings import MODEL_ID, open_embeddings
@@ -22,6 +24,7 @@ from simulator.rubric import Check, Rubric, ScoreRule
 from simulator.settings import CHECKWISE, ROOT, Settings
 
 pytest_plugins = ["browsing"]
+Visit = Callable[..., AppTest]
 SHOWN = frozenset({"context.goal", "context.role", "context.timeline", "result.quantified", "result.baseline"})
 """What the scripted model finds in every answer, unless a test tells it otherwise."""
 START_UP = "Is water wet? Answer Yes or No."
@@ -180,3 +183,28 @@ def environment(settings: Settings) -> dict[str, str]:
         "SIMULATOR_DATA_DIR": str(settings.data_dir),
         "SIMULATOR_CACHE_DIR": str(settings.cache_dir),
     }
+
+
+@pytest.fixture
+def visiting(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Visit]]:
+    """New visits to a page of simulator.pages on one server, with an address."""
+    for name, value in environment.items():
+        if name.startswith("SIMULATOR_"):
+            monkeypatch.setenv(name, value)
+
+    def draw(page: str) -> None:
+        import importlib
+
+        importlib.import_module(f"simulator.pages.{page}").page()
+
+    def _to(page: str) -> Visit:
+        def _visit(**address: str) -> AppTest:
+            app = AppTest.from_function(draw, default_timeout=120, kwargs={"page": page})
+            app.query_params.update(address)
+            return app.run()
+
+        return _visit
+
+    st.cache_resource.clear()
+    yield _to
+    st.cache_resource.clear()

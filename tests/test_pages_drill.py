@@ -1,12 +1,11 @@
 """The page of the drills: a session from the choice to its end, what goes wrong, and what a reload finds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-import streamlit as st
-from conftest import ScriptedModel, judging, shipped
+from conftest import ScriptedModel, Visit, judging, shipped
 from fault_server import failure
 from streamlit.testing.v1 import AppTest
 
@@ -16,29 +15,11 @@ from simulator.pages.drill import SESSION, Session
 RISK = shipped().rubric_for("story").check("action.risk")
 GUARDED = "The risk was double charging, so we put a limit on retries and had a rollback ready."
 VAGUE = "There was quite a lot of talking about it at the time."
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
-def visit(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """A new visit to the page of one server, with an address."""
-    for name, value in environment.items():
-        if name.startswith("SIMULATOR_"):
-            monkeypatch.setenv(name, value)
-
-    def draw() -> None:
-        from simulator.pages import drill
-
-        drill.page()
-
-    def _visit(**address: str) -> AppTest:
-        app = AppTest.from_function(draw, default_timeout=120)
-        app.query_params.update(address)
-        return app.run()
-
-    st.cache_resource.clear()
-    yield _visit
-    st.cache_resource.clear()
+def visit(visiting: Callable[[str], Visit]) -> Visit:
+    return visiting("drill")
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-import streamlit as st
 from bs4 import BeautifulSoup, Tag
-from conftest import shipped
+from conftest import Visit, shipped
 from streamlit.testing.v1 import AppTest
 
 from simulator.library import Passage
@@ -18,29 +17,11 @@ from simulator.records import Guide, Records
 from simulator.settings import ROOT, Settings
 
 HOSTILE = '<img src="http://evil.example/a.png"> ![x](http://evil.example/b.png) **bold** <script>alert(1)</script>'
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
-def visit(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """A new visit to the page, with an address."""
-    for name, value in environment.items():
-        if name.startswith("SIMULATOR_"):
-            monkeypatch.setenv(name, value)
-
-    def draw() -> None:
-        from simulator.pages import guide
-
-        guide.page()
-
-    def _visit(**address: str) -> AppTest:
-        app = AppTest.from_function(draw, default_timeout=120)
-        app.query_params.update(address)
-        return app.run()
-
-    st.cache_resource.clear()
-    yield _visit
-    st.cache_resource.clear()
+def visit(visiting: Callable[[str], Visit]) -> Visit:
+    return visiting("guide")
 
 
 def drawn(app: AppTest) -> BeautifulSoup:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-import streamlit as st
+from conftest import Visit
 from past_interviews import ANSWER, REPLY, grade, held_round, keep, probe, said
 from streamlit.testing.v1 import AppTest
 
@@ -16,7 +16,6 @@ from simulator.stories.bank import StoryBank
 from simulator.stories.story import Measure, Story, fields_of
 
 HOSTILE = '<img src="http://evil.example/a.png"> ![x](http://evil.example/b.png) **bold** [y](http://evil.example)'
-Visit = Callable[..., AppTest]
 
 
 @pytest.fixture
@@ -28,25 +27,8 @@ def program(settings: Settings) -> Iterator[Conductor]:
 
 
 @pytest.fixture
-def visit(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """A new visit to the page, with an address."""
-    for name, value in environment.items():
-        if name.startswith("SIMULATOR_"):
-            monkeypatch.setenv(name, value)
-
-    def draw() -> None:
-        from simulator.pages import stories
-
-        stories.page()
-
-    def _visit(**address: str) -> AppTest:
-        app = AppTest.from_function(draw, default_timeout=120)
-        app.query_params.update(address)
-        return app.run()
-
-    st.cache_resource.clear()
-    yield _visit
-    st.cache_resource.clear()
+def visit(visiting: Callable[[str], Visit]) -> Visit:
+    return visiting("stories")
 
 
 def told(app: AppTest) -> str:

@@ -163,8 +163,7 @@ def tallies(past: Iterable[Past]) -> dict[str, Tally]:
     """By check, over what could be graded."""
     counted: dict[str, Tally] = {}
     for one in past:
-        asked = {*one.exchange.question.invites, *(turn.check for turn in one.exchange.probes)}
-        for check in asked & one.grade.findings.keys() if one.grade.ratings else ():
+        for check in one.exchange.asked_for & one.grade.findings.keys() if one.grade.ratings else ():
             state, before = one.grade.findings[check].state, counted.get(check, Tally())
             if state is not State.NOT_ASSESSED:
                 counted[check] = Tally(before.asked + 1, before.missed + (state is State.NOT_MET))

@@ -88,6 +88,8 @@ def _leading_over(program: Conductor, interview: Interview, number: int) -> str:
     before = interview.exchanges[number - 1]
     if interview.timed and interview.exchanges[number].started >= before.started + interview.plan[number - 1].seconds:
         lines = program.conduct.cut_in
+    elif before.question.kind == "opening":
+        lines = program.conduct.to_the_work
     else:
         lines = program.library.personas[interview.company].next_lines
     return lines[(number - 1) % len(lines)]
