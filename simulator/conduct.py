@@ -19,8 +19,8 @@ _NOBODY = re.compile(r"(?:I(?:['’]\w+)?|OK|PM|Q[1-4])")
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """The rules of what an interviewer says. `to the work` ends the opening of a round, `announce` and `cut in` are for
-    the clock, `another story` for one that was told before, `no fact` for what a case's facts do not answer."""
+    """The rules of what an interviewer says. `to the work` ends the opening of a round, `announce` and `cut in` are
+    for the clock, `another story` for one that was told before, `no fact` for what a case's facts do not answer."""
 
     taking_up: tuple[str, ...]
     praise: tuple[str, ...]

@@ -42,8 +42,10 @@ MOST_PASSAGES = 60
 FITS = 0.45
 """Score of the search from which on the scene that a probe presupposes is taken to be the story's. Below it only
 plain probes are put."""
+TECHNICAL = "technical"
 TECHNICAL_BONUS = 0.2
-"""What a technical probe gains in the search at a company that asks for depth, until one was asked."""
+"""What a technical probe gains in the search at a company that asks for depth, until one was asked. Elsewhere, and
+after it, also a plain one is put only where it fits."""
 RECITED = "flag.buzzwords"
 LONGEST_QUOTE_WORDS = 18
 _INVITED = 1.3
@@ -161,12 +163,14 @@ class Strategy:
             question_kind=exchange.question.kind,
         )
         fresh = [hit for hit in found if hit.passage.id not in used]
-        fitting = [hit for hit in fresh if hit.passage.plain or hit.score >= FITS] or fresh
-        if self.company.technical and not any("/technical/" in one for one in used):
-            fitting.sort(key=lambda hit: -hit.score - TECHNICAL_BONUS * (hit.passage.topic == "technical"))
+        deep = self.company.technical and not any("/technical/" in one for one in used)
+        plain = [hit for hit in fresh if hit.passage.plain and (deep or hit.passage.topic != TECHNICAL)]
+        fitting = [hit for hit in fresh if hit in plain or hit.score >= FITS] or fresh
+        if deep:
+            fitting.sort(key=lambda hit: -hit.score - TECHNICAL_BONUS * (hit.passage.topic == TECHNICAL))
         depth = {Act.PRESS: "pressing", Act.CHALLENGE: "challenging"}.get(act, "opening")
-        deep = [hit for hit in fitting if hit.passage.depth == depth]
-        return tuple((deep or ([] if act is Act.CHALLENGE else fitting))[:5])
+        meant = [hit for hit in fitting if hit.passage.depth == depth]
+        return tuple((meant or ([] if act is Act.CHALLENGE else fitting))[:5])
 
     def told_before(self, exchange: Exchange, earlier: Sequence[Exchange]) -> bool:
         """Whether this answer tells a story that an earlier exchange has told."""

@@ -23,7 +23,7 @@ from simulator.methods import Judge, method_of
 from simulator.rubric import Check, Rubric, ScoreRule
 from simulator.settings import CHECKWISE, ROOT, Settings
 
-pytest_plugins = ["browsing"]
+pytest_plugins = ["browsing", "interviewing", "keeping"]
 Visit = Callable[..., AppTest]
 SHOWN = frozenset({"context.goal", "context.role", "context.timeline", "result.quantified", "result.baseline"})
 """What the scripted model finds in every answer, unless a test tells it otherwise."""

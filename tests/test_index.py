@@ -247,7 +247,7 @@ def test_a_probe_is_found_by_the_moment_that_it_is_for_and_by_its_title_not_by_i
     monkeypatch.setattr(module, "LEXICAL_WEIGHT", 0.0)
     ask, when = "What was your gate?", "Everything went out at once, to every store."
     text = f"{ask}\n{when}\na share, a limit or a switch that was set before"
-    staged = Passage("meta/first-shops-only", "probe", text, "meta", ask=ask)
+    staged = Passage("meta/first-shops-only", "probe", text, "meta", ask=ask, when=when)
     untitled = replace(staged, id="meta/77")
     index = PassageIndex(tmp_path, [*PASSAGES, staged, untitled], embeddings, MODEL_ID)
     query = "We switched all shops over the same night."

@@ -111,7 +111,11 @@ def _list(program: Conductor, past: list[Summary]) -> None:
 
 
 def _state(program: Conductor, one: Summary) -> str:
+    """How an interview stands; its score is told once the candidate has rated it themselves, or would not."""
     if not one.closed:
-        return f"{one.answers} answers, under way"
+        return words("state under way", answers=one.answers)
     overall = program.scorecard(one.id).overall
-    return f"overall {overall:.1f}" if overall is not None else "no score yet"
+    if overall is None:
+        return words("state no score")
+    seen = program.records.opinions.self_rating(one.id) is not None
+    return words("state scored", overall=f"{overall:.1f}") if seen else words("state unseen")
