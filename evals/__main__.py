@@ -167,17 +167,20 @@ def _fit(bench: Workbench, stem: str) -> dict[str, float]:
     kind, folder = bench.rubric.kind, ROOT / "prompts" / "rubrics"
     answers, marks = cases.answers("train", kind), cases.marks("train", kind)
     told = fit.marked(answers, marks)
+    gold = fit.gold_of(answers, marks, bench.rubric)
+    seen, arranged = fit.left_out_sightings(
+        answers, told, gold, bench.rubric, bench.embeddings, bench.locator.embedding
+    )
     trained = fit.fit_sentences(told, bench.embeddings, bench.locator.embedding)
+    trained = fit.fit_wholes(trained, arranged, gold, bench.rubric)
     trained.save(folder / f"{stem}.sentences.npz")
     locator = Locator(bench.embeddings, bench.locator.embedding, trained)
     console.print(f"{stem}.sentences.npz: {trained.fitted_on}, {len(trained.vocabulary)} words and pairs")
-    seen = fit.left_out_sightings(answers, told, bench.rubric, bench.embeddings, bench.locator.embedding)
     method = method_of(bench.method, bench.library.prompts, bench.journal)
     odds: dict[str, Mapping[str, float]] = {}
     for answer in answers:
         with suppress(MissingRecordingError):  # the rest of the rule does without the model's word on it
             odds |= fit.odds_of([answer], bench.library.prompts, bench.rubric, method, fit.ASKED[kind])
-    gold = fit.gold_of(answers, marks, bench.rubric)
     rule, offsets = fit.fit_rule(
         answers,
         gold,

@@ -17,10 +17,12 @@ from scipy.optimize import lsq_linear
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from evals.cases import Answer, Marks
 from evals.metrics import qwk
-from simulator.evidence import Locator, SentenceModel, ngrams, place_features, word_features
+from simulator.arrangement import FEATURES, arrangement
+from simulator.evidence import Locator, SentenceModel, ngrams, place_features, word_features, words_of
 from simulator.methods import Method, read
 from simulator.models import Lane
 from simulator.prompts import Prompt
@@ -42,8 +44,7 @@ from simulator.transcript import sentences
 
 ASKED = {
     "story": (
-        "action.mechanism", "action.prioritisation", "action.unblocking", "answer.structure", "flag.off_topic",
-        "anchor.verified",
+        "action.mechanism", "action.prioritisation", "action.unblocking", "flag.off_topic", "anchor.verified",
     ),
     "case": (),
 }  # fmt: skip
@@ -110,7 +111,30 @@ def fit_sentences(told: Sequence[Marked], embeddings: Embeddings, embedding_id: 
         words=_stored(np.stack([column[0] for column in columns], axis=1)),
         places=_stored(np.stack([column[1] for column in columns], axis=1)),
         bias=_stored(np.array([column[2] for column in columns])),
+        wholes=(),
+        whole=np.zeros((FEATURES, 0), np.float32),
+        whole_bias=np.zeros(0, np.float32),
     )
+
+
+def fit_wholes(trained: SentenceModel, arranged: Matrix, gold: Matrix, rubric: Rubric) -> SentenceModel:
+    """The same model, which now also sees the checks of an answer as a whole: a logistic regression each over how the
+    sentences of an answer are arranged, one row an answer, as models that had not seen its question saw it."""
+    wholes = {check.id: column for column, check in enumerate(rubric.checks) if check.whole}
+    fitted = [_fit_whole(arranged, gold[:, column]) for column in wholes.values()]
+    return replace(
+        trained,
+        wholes=tuple(wholes),
+        whole=_stored(np.array([weights for weights, _ in fitted]).reshape(-1, FEATURES).T),
+        whole_bias=_stored(np.array([bias for _, bias in fitted])),
+    )
+
+
+def _fit_whole(arranged: Matrix, gold: Matrix) -> tuple[Matrix, float]:
+    scale = StandardScaler().fit(arranged)
+    model = LogisticRegression(max_iter=300).fit(scale.transform(arranged), gold)
+    weights = model.coef_[0] / scale.scale_
+    return weights, float(model.intercept_[0] - weights @ scale.mean_)
 
 
 def _vectors(embeddings: Embeddings, one: Marked) -> Matrix:
@@ -131,16 +155,34 @@ def sightings_of(answers: Sequence[Answer], rubric: Rubric, locator: Locator) ->
 
 
 def left_out_sightings(
-    answers: Sequence[Answer], told: Sequence[Marked], rubric: Rubric, embeddings: Embeddings, embedding_id: str
-) -> dict[str, Mapping[str, Sighting]]:
-    """What a sentence model that has not seen their questions sees in these answers."""
+    answers: Sequence[Answer],
+    told: Sequence[Marked],
+    gold: Matrix,
+    rubric: Rubric,
+    embeddings: Embeddings,
+    embedding_id: str,
+) -> tuple[dict[str, Mapping[str, Sighting]], Matrix]:
+    """What a sentence model that has not seen their questions sees in these answers, and how it sees the sentences
+    of each arranged, one row an answer."""
     found: dict[str, Mapping[str, Sighting]] = {}
+    arranged = np.zeros((len(told), FEATURES))
     for train, rest in _folds([one.question for one in told], _SENTENCE_FOLDS):
         trained = fit_sentences([told[i] for i in train], embeddings, embedding_id)
         left_out = {told[i].answer for i in rest}
         locator = Locator(embeddings, embedding_id, trained)
         found |= sightings_of([one for one in answers if one.id in left_out], rubric, locator)
-    return found
+        for i in rest:
+            log_odds = trained.log_odds(told[i].texts, _vectors(embeddings, told[i]))
+            arranged[i] = arrangement(log_odds, trained.checks, words_of(told[i].texts))
+    for column, check in enumerate(rubric.checks):
+        if not check.whole:
+            continue
+        for train, rest in _folds([one.question for one in told], _SENTENCE_FOLDS):
+            weights, bias = _fit_whole(arranged[train], gold[train, column])
+            for i in rest:
+                whole = float(arranged[i] @ weights + bias)
+                found[told[i].answer] = {**found[told[i].answer], check.id: Sighting((), whole, whole, whole)}
+    return found, arranged
 
 
 def odds_of(

@@ -1,7 +1,7 @@
 """Which of the candidate's sentences show a check, and how strongly: looked up by code, never written by a model.
 
 Checks that sentences were marked for are sighted by a linear model over each sentence's words and embedding,
-trained on those marks. Any other check is sighted by likeness to the examples in its rubric file, with a bonus
+trained on those marks; a check of the answer as a whole by how those sightings are arranged. Any other check is sighted by likeness to the examples in its rubric file, with a bonus
 for its cue words. A quote is verbatim and located by construction; without a likely sentence there is none.
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
+from simulator.arrangement import Matrix, arrangement
 from simulator.errors import ContentError
 from simulator.prompts import digest_of
 from simulator.rubric import Check, Sighting
@@ -37,7 +38,10 @@ EMBEDDING_SCALE = 3.0
 """Lengthens the unit vectors, so that one penalty suits them and the rest of a sentence's features."""
 _TOKEN = re.compile(r"\b\w+\b|[%$€£]")
 _NUMBER = re.compile(r"\d[\d,.]*")
-Matrix = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def words_of(texts: Sequence[str]) -> int:
+    return sum(len(text.split()) for text in texts)
 
 
 def ngrams(text: str) -> list[str]:
@@ -73,7 +77,8 @@ def place_features(vectors: Matrix) -> Matrix:
 @dataclass(frozen=True, slots=True)
 class SentenceModel:
     """A fitted linear model: log-odds that a sentence shows each of `checks`, the mean of one reading of its
-    words and one of its embedding and place. Stored beside the rubric, without code in it."""
+    words and one of its embedding and place; and over those of all sentences, log-odds that the answer as a whole
+    shows each of `wholes`. Stored beside the rubric, without code in it."""
 
     checks: tuple[str, ...]
     embedding: str
@@ -83,6 +88,9 @@ class SentenceModel:
     words: Matrix
     places: Matrix
     bias: Matrix
+    wholes: tuple[str, ...]
+    whole: Matrix
+    whole_bias: Matrix
 
     def log_odds(self, texts: Sequence[str], vectors: Matrix) -> Matrix:
         """One row a sentence of one answer, one column a check."""
@@ -90,23 +98,28 @@ class SentenceModel:
         found: Any = (by_words + place_features(vectors) @ self.places) / 2 + self.bias
         return np.asarray(found, np.float32)
 
+    def whole_log_odds(self, texts: Sequence[str], log_odds: Matrix) -> Matrix:
+        """One number a check of `wholes`, from the sentences of an answer and the log-odds of each."""
+        found: Any = arrangement(log_odds, self.checks, words_of(texts)) @ self.whole + self.whole_bias
+        return np.asarray(found, np.float32)
+
     @property
     def digest(self) -> str:
         numbers = (hashlib.sha256(m.astype(np.float16).tobytes()).hexdigest() for m in self._arrays())
-        return digest_of(self.embedding, *self.checks, *self.vocabulary, *numbers)
+        return digest_of(self.embedding, *self.checks, *self.wholes, *self.vocabulary, *numbers)
 
     def _arrays(self) -> tuple[Matrix, ...]:
-        return self.idf, self.words, self.places, self.bias
+        return self.idf, self.words, self.places, self.bias, self.whole, self.whole_bias
 
     def save(self, path: Path) -> None:
-        about = {"checks": self.checks, "embedding": self.embedding, "fitted_on": self.fitted_on}
-        about["vocabulary"] = list(self.vocabulary)
+        about = {name: getattr(self, name) for name in _NAMES} | {"vocabulary": list(self.vocabulary)}
         half: dict[str, Any] = {name: m.astype(np.float16) for name, m in zip(_ARRAYS, self._arrays(), strict=True)}
         with path.open("wb") as file:
             np.savez_compressed(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **half)
 
 
-_ARRAYS = ("idf", "words", "places", "bias")
+_NAMES = ("checks", "embedding", "fitted_on", "wholes")
+_ARRAYS = ("idf", "words", "places", "bias", "whole", "whole_bias")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 """What a cut or changed archive raises. zipfile raises the last, not an error of its own, where a changed byte names
 a way of packing that it does not know: test_evidence changes bytes and meets it."""
@@ -119,7 +132,8 @@ def load_sentence_model(path: Path) -> SentenceModel:
             about = json.loads(stored["about"].tobytes())
             arrays = {name: stored[name].astype(np.float32) for name in _ARRAYS}
         vocabulary = {word: at for at, word in enumerate(about["vocabulary"])}
-        return SentenceModel(tuple(about["checks"]), about["embedding"], about["fitted_on"], vocabulary, **arrays)
+        checks, wholes = tuple(about["checks"]), tuple(about["wholes"])
+        return SentenceModel(checks, about["embedding"], about["fitted_on"], vocabulary, **arrays, wholes=wholes)
     except (OSError, ValueError, KeyError, TypeError, *_DAMAGED) as error:
         raise ContentError(f"{path} is not a fitted sentence model.", "Fit it: python -m evals fit.") from error
 
@@ -146,10 +160,11 @@ class Locator:
         """
         if not sentences:
             return Sighting()
+        texts = tuple(" ".join(sentence.text.split()) for sentence in sentences)
         if check.whole:
             ends = (sentences[0], sentences[-1]) if len(sentences) > 1 else sentences
-            return Sighting(tuple(sentence.evidence for sentence in ends))
-        texts = tuple(" ".join(sentence.text.split()) for sentence in sentences)
+            seen = self._whole(check, texts)
+            return Sighting(tuple(sentence.evidence for sentence in ends), seen, seen, seen)
         if check.id in self._columns:
             scores, least = self._log_odds(texts)[:, self._columns[check.id]], LEAST_STRENGTH
         else:
@@ -158,6 +173,12 @@ class Locator:
         found = (sentences[best].evidence,) if scores[best] >= least else ()
         second = float(np.sort(scores)[-2]) if len(scores) > 1 else float(scores[best]) - LONE_SENTENCE
         return Sighting(found, float(scores[best]), float(scores.mean()), second)
+
+    def _whole(self, check: Check, texts: tuple[str, ...]) -> float:
+        if not self._trained or check.id not in self._trained.wholes:
+            return 0.0
+        found = self._trained.whole_log_odds(texts, self._log_odds(texts))
+        return float(found[self._trained.wholes.index(check.id)])
 
     def _all_log_odds(self, texts: tuple[str, ...]) -> Matrix:
         assert self._trained

@@ -21,6 +21,7 @@ LAYERS = [
     "clock",
     "conduct",
     "transcript",
+    "arrangement",
     "evidence",
     "library",
     "rounds",

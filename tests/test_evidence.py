@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from test_transcript import said
 
 from simulator.conductor import STORY_RUBRIC
+from simulator.arrangement import FEATURES, arrangement
 from simulator.embeddings import MODEL_ID
 from simulator.errors import ContentError
 from simulator.evidence import (
@@ -67,6 +68,9 @@ class Hashed(Embeddings):
         return vector
 
 
+WHOLE = np.linspace(-1, 1, FEATURES)
+
+
 def told(*texts: str) -> list[Sentence]:
     return sentences(said(*texts))
 
@@ -82,8 +86,11 @@ def trained(
     places = np.random.default_rng(0).normal(0, 0.01, (3 * WIDTH + 3, len(checks)))
     bias = np.full(len(checks), -1.0)
     ordered = dict(sorted(vocabulary.items(), key=lambda pair: pair[1]))
-    stored = (stored_as(one) for one in (vectorizer.idf_, words, places, bias))
-    return SentenceModel(tuple(checks), embedding, "8 sentences", ordered, *stored)
+    stored = [stored_as(one) for one in (vectorizer.idf_, words, places, bias)]
+    whole, whole_bias = (stored_as(one) for one in (WHOLE[:, None], np.array([-0.5])))
+    return SentenceModel(
+        tuple(checks), embedding, "8 sentences", ordered, *stored, ("answer.structure",), whole, whole_bias
+    )
 
 
 def stored_as(values: np.ndarray) -> Matrix:
@@ -158,6 +165,8 @@ def test_the_same_model_is_the_same_file_and_another_one_has_another_digest(tmp_
     assert trained(["result.quantified", "context.goal"]).digest != one.digest
     one.words[:, 0] *= -1
     assert one.digest != two.digest
+    two.whole[:] *= -1
+    assert two.digest != trained().digest
 
 
 NO_MODELS = {
@@ -281,6 +290,16 @@ def test_the_second_best_sentence_is_told_beside_the_best() -> None:
     assert (once.peak, once.second) == (1.0, 0.0)
 
 
+def test_what_is_about_the_whole_answer_is_sighted_by_how_its_sentences_are_arranged() -> None:
+    model, source = trained(), Hashed()
+    texts = ["I was late.", "Failed refunds fell from 6% to 0.8%."]
+    found = Locator(source, "hashed", model).locate(check("answer.structure", whole=True), told(" ".join(texts)))
+    odds = model.log_odds(texts, np.array(source.embed_documents(texts), np.float32))
+    expected = float(arrangement(odds, model.checks, 10) @ model.whole[:, 0] + model.whole_bias[0])
+    assert found.peak == found.mean == found.second == pytest.approx(expected, abs=1e-5)
+    assert Locator(source, "hashed").locate(check("answer.structure", whole=True), told(" ".join(texts))).peak == 0
+
+
 def test_what_is_about_the_whole_answer_is_shown_by_its_ends() -> None:
     locator = Locator(Hashed(), "hashed", trained())
     ends = locator.locate(check(whole=True), told("One thing. Two things. Three.", "Four of them."))
@@ -328,6 +347,8 @@ def test_each_shipped_model_is_for_the_shipped_rubric_and_embeddings(rubric: Rub
     assert model.embedding == MODEL_ID
     assert set(model.checks) <= {one.id for one in rubric.checks}
     assert model.places.shape == (3 * 384 + 3, len(model.checks))
+    assert set(model.wholes) == {one.id for one in rubric.checks if one.whole}
+    assert model.whole.shape == (FEATURES, len(model.wholes))
     assert model.words.shape == (len(model.vocabulary), len(model.checks))
     assert model.idf.shape == (len(model.vocabulary),) and model.bias.shape == (len(model.checks),)
     version = Locator(embeddings(), MODEL_ID, model).version
