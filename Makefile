@@ -8,7 +8,7 @@ CHROMIUM := $(shell command -v chromium || command -v chromium-browser || comman
 # Compiled imports make every start seconds faster; some systems switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test bench lint fit evals replay browser clean
+.PHONY: run setup test bench lint audit soak fit evals replay browser clean
 
 run: setup  ## Set up what is missing, then serve the page.
 	@echo "Open http://127.0.0.1:$(PORT)"
@@ -41,6 +41,14 @@ test: setup $(VENV)/.installed-dev browser  ## All tests, with the real model an
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+audit: $(VENV)/.installed-dev  ## Known faults of the pinned packages; says so where they cannot be looked up.
+	@mkdir -p build && rm -f build/audit.json
+	@$(BIN)/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements.lock -f json -o build/audit.json > build/audit.log 2>&1 || true
+	@$(BIN)/python .ci/audit.py build/audit.json
+
+soak: setup $(VENV)/.installed-dev  ## Kills, power cuts, full disks in full counts; writes docs/soak.md.
+	@PYTHONPATH=tests $(BIN)/python -m soak
 
 bench: setup $(VENV)/.installed-dev browser  ## Ratios and memory, measured in one run.
 	@$(BIN)/python -m evals.bench

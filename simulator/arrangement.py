@@ -1,4 +1,4 @@
-"""How an answer is put together, seen from what its sentences show: a setting, deeds, an ending, little beside the point.
+"""How an answer is put together, seen from what its sentences show: a setting, deeds, an ending, few words aside.
 
 Reads the log-odds of the sentence model. Knows no words, no labels and no scores.
 """
@@ -19,10 +19,10 @@ OPENING_SHARE = 0.34
 
 
 def arrangement(log_odds: Matrix, checks: Sequence[str], words: int) -> Matrix:
-    """One row of `FEATURES` numbers for one answer, from the log-odds of its sentences (rows) for checks (columns) and
-    its length in words: how surely there is a setting, one at the beginning, a deed and an ending, the share of
+    """One row of `FEATURES` numbers for one answer, from the log-odds of its sentences (rows) for checks (columns)
+    and its length in words: how surely there is a setting, one at the beginning, a deed and an ending, the share of
     sentences beside the point, by kind, and the words a sentence, as a logarithm."""
-    chances = 1 / (1 + np.exp(-log_odds))
+    chances = np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
     opening = chances[: max(1, round(OPENING_SHARE * len(chances)))]
     shown = [
         _surest(chances, checks, SETTING),

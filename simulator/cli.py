@@ -19,8 +19,11 @@ from simulator import cli_drill, cli_exchange, local_model
 from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
 from simulator.conductor import Conductor
 from simulator.errors import ConfigurationError, InputError, SimulatorError
+from simulator.forgetting import forget_everything
 from simulator.interview import Interview, Next
 from simulator.records import new_id
+from simulator.records.backup import back_up
+from simulator.records.backup import restore as put_back
 from simulator.scorecard import as_json, as_markdown
 from simulator.settings import EMBEDDED, ROOT, load_settings
 
@@ -301,18 +304,32 @@ def ingest(
     json_: Json = False,
 ) -> None:
     """Add guides of your own to the passages."""
-    from simulator.guides import read_guide
+    from simulator.guides import older_editions, read_guide
 
     with _conductor() as conductor:
         if company != "general":
             conductor.library.company(company)
         guides = [read_guide(path, company) for path in paths]
-        added = [(guide, conductor.records.guides.add(guide)) for guide in guides]
+        kept = conductor.records.guides
+        added = [(guide, older_editions(guide, kept.all()), kept.add(guide)) for guide in guides]
+        for old in {old.id for _, before, _ in added for old in before}:
+            kept.remove(old)
         conductor.index()
-        data = [{"id": g.id, "title": g.title, "passages": len(g.passages), "new": new} for g, new in added]
+        data = [
+            {
+                "id": g.id,
+                "title": g.title,
+                "passages": len(g.passages),
+                "new": new,
+                "replaces": [o.id for o in before],
+            }
+            for g, before, new in added
+        ]
         lines = [
-            f"{g.id[:8]}  {g.title}: {len(g.passages)} passages" + ("" if new else " (was there already)")
-            for g, new in added
+            f"{g.id[:8]}  {g.title}: {len(g.passages)} passages"
+            + ("" if new else " (was there already)")
+            + "".join(f" (in place of {old.id[:8]}, an older edition)" for old in before)
+            for g, before, new in added
         ]
         _emit(json_, data, "\n".join(lines))
 
@@ -347,6 +364,40 @@ def guides(
             data,
             "\n".join(lines) or "No guides of your own yet; add one with `simulator ingest FILE`.",
         )
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], json_: Json = False) -> None:
+    """Copy everything that is kept into one file, while the program goes on."""
+    copied = back_up(load_settings().database, file)
+    data = {"out": str(file), "interviews": copied.interviews, "bytes": copied.size_bytes}
+    _emit(json_, data, f"{copied.interviews} interviews in {file}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `simulator backup` wrote.")], json_: Json = False
+) -> None:
+    """Put a backup in the place of what is kept; what was there stays beside it."""
+    copied = put_back(file, load_settings().database)
+    data = {"interviews": copied.interviews, "aside": str(copied.aside) if copied.aside else None}
+    _emit(json_, data, f"{copied.interviews} interviews restored. What was there before: {copied.aside or 'nothing'}")
+
+
+@app.command()
+def forget(
+    all_: Annotated[bool, typer.Option("--all", help="Interviews, stories, drills, guides: everything.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_: Json = False,
+) -> None:
+    """Delete everything that is kept of you on this machine, for good."""
+    if not all_:
+        raise InputError("Nothing is deleted without --all.", "A single interview is deleted on its page.")
+    if not yes and not typer.confirm("Delete everything for good? There is no way back.", err=True):
+        raise typer.Exit(1)
+    with _conductor() as conductor:
+        forget_everything(conductor)
+        _emit(json_, {"deleted": True}, "Everything is deleted. What you exported or backed up stays where it is.")
 
 
 # The model

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from simulator.markdown import Document
 
 MOST_WORDS = 45
+REPEATED_WORDS = 8
+"""So many words in a row of what the model was told are taken for a repetition of it, and not for chance."""
 _SAME_WORDS = 0.8
 _WORD = re.compile(r"\w+")
 _FIGURE = re.compile(r"\d[\d,.]*")
@@ -51,9 +53,10 @@ class Conduct:
             lines("no fact"),
         )
 
-    def fault(self, question: str, asked: Sequence[str] = (), known: str = "") -> str:
+    def fault(self, question: str, asked: Sequence[str] = (), known: str = "", told: str = "") -> str:
         """Which rule this breaks, or nothing. `asked` are the probes so far; `known` is all that was said and asked:
-        a figure or a name from anywhere else would be a hint or an invention."""
+        a figure or a name from anywhere else would be a hint or an invention. `told` are the model's instructions,
+        which it must not read out."""
         lower = question.lower()
         if question.count("?") != 1 or not question.rstrip(" \"”'").endswith("?"):
             return "not one question"
@@ -66,6 +69,8 @@ class Conduct:
         size = len(question.split())
         if any(same(question, " ".join(earlier.split()[-size:])) for earlier in asked):  # without its opener
             return "asked before"
+        if repeats(question, told, known):
+            return "instructions read out"
         return "a figure or a name that nobody said" if known and invented(question, known) else ""
 
 
@@ -76,6 +81,16 @@ def invented(question: str, known: str) -> list[str]:
     new = [one for one in figures if one not in known]
     names = [one for one in _NAME.findall(question) if not _NOBODY.fullmatch(one)]
     return new + [one for one in names if not words.issuperset(word.lower() for word in _WORD.findall(one))]
+
+
+def repeats(question: str, told: str, known: str) -> bool:
+    """Whether a question reads out what the model was told, but for what is known anyway."""
+    return bool(_runs(question) & _runs(told) - _runs(known))
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = _WORD.findall(text.lower())
+    return {tuple(words[at : at + REPEATED_WORDS]) for at in range(len(words) - REPEATED_WORDS + 1)}
 
 
 def same(one: str, other: str) -> bool:

@@ -22,6 +22,7 @@ from simulator.grading import GRADES, GradingWorker
 from simulator.interview import Act, Exchange, Interview, Next, Question, Role, Segment, Turn, open_interview
 from simulator.library import Library, Passage, load_library
 from simulator.move import Move
+from simulator.outbox import Outbox, known_words
 from simulator.prompts import clean
 from simulator.records import Records, new_id, passages_of
 from simulator.rounds import again, choose_questions, fitting, planned
@@ -58,7 +59,8 @@ class Conductor:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.library: Library = load_library(settings.content_dir)
-        self.records = Records(settings.data_dir / "interviews.db")
+        self.records = Records(settings.database)
+        self.outbox = Outbox(known_words(self.library) if settings.mask else None)
         self.loading = Loading.NOT_STARTED
         self.loading_error: SimulatorError | None = None
         self._loaded = threading.Event()
@@ -90,10 +92,13 @@ class Conductor:
 
     def _load(self) -> None:
         from simulator.models import open_model
+        from simulator.outgoing import OutgoingModel
 
         try:
             self.index()
             model = open_model(self.settings)
+            if model.host:
+                model = OutgoingModel(model, self.outbox)
             if self.settings.grading == CHECKWISE:
                 model.require_log_probabilities()
         except SimulatorError as error:
@@ -113,7 +118,8 @@ class Conductor:
     def _grading(self) -> GradingWorker:
         with self._lock:
             if self._worker is None:
-                self._worker = GradingWorker(self.records, self.grader, lambda: self._model is not None)
+                ready, days = (lambda: self._model is not None), self.settings.keep_days
+                self._worker = GradingWorker(self.records, self.grader, ready, days)
             return self._worker
 
     def model(self) -> "ChatModel":
@@ -137,7 +143,8 @@ class Conductor:
         """Where the candidate's words are sent; empty when they stay on this machine."""
         if self.settings.base_url:
             return urlsplit(self.settings.base_url).netloc
-        return "" if self.settings.model == EMBEDDED else self.settings.model.partition(":")[0]
+        elsewhere = [one for one in (self.settings.model, self.settings.embeddings) if one != EMBEDDED]
+        return ", ".join(dict.fromkeys(one.partition(":")[0] for one in elsewhere))
 
     @cached_property
     def embeddings(self) -> "tuple[Embeddings, str]":

@@ -6,6 +6,7 @@ checked by SHA-256. Vectors have 384 dimensions and length 1. With another setti
 
 import hashlib
 import importlib.util
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from langchain_core.embeddings import Embeddings
 
 from simulator.errors import ConfigurationError
 from simulator.settings import EMBEDDED, Settings
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before onnxruntime is imported: it would report to its makers
 
 MODEL_ID = "all-MiniLM-L6-v2-int8"
 LONGEST_TOKENS = 256

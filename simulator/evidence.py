@@ -1,8 +1,9 @@
 """Which of the candidate's sentences show a check, and how strongly: looked up by code, never written by a model.
 
 Checks that sentences were marked for are sighted by a linear model over each sentence's words and embedding,
-trained on those marks; a check of the answer as a whole by how those sightings are arranged. Any other check is sighted by likeness to the examples in its rubric file, with a bonus
-for its cue words. A quote is verbatim and located by construction; without a likely sentence there is none.
+trained on those marks; a check of the answer as a whole by how those sightings are arranged. Any other check is
+sighted by likeness to the examples in its rubric file, with a bonus for its cue words. A quote is verbatim and
+located by construction; without a likely sentence there is none.
 """
 
 import hashlib

@@ -1,10 +1,12 @@
 """The grading worker: takes finished exchanges from the job table, one at a time, and keeps their grades.
 
-What its process was doing when it died is taken again after its lease; a grade is kept once.
+What its process was doing when it died is taken again after its lease; a grade is kept once. At its start and
+once a day it forgets the interviews that are old enough.
 """
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -21,12 +23,17 @@ _POLL_SECONDS = 5.0
 
 
 class GradingWorker:
-    """One thread. `grader_of` gives the grader of a kind of question; `ready` says whether there is a model."""
+    """One thread. `grader_of` gives the grader of a kind of question; `ready` says whether there is a model;
+    `keep_days` is for how long interviews are kept, 0 for ever."""
 
-    def __init__(self, records: Records, grader_of: Callable[[str], "Grader"], ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, records: Records, grader_of: Callable[[str], "Grader"], ready: Callable[[], bool], keep_days: int = 0
+    ) -> None:
         self._records = records
         self._grader_of = grader_of
         self._ready = ready
+        self._keep_days = keep_days
+        self._expired: date | None = None
         self._work = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -55,6 +62,9 @@ class GradingWorker:
         worker = worker_name()
         while not self._closing.is_set():
             try:
+                if self._expired != (today := _today()):
+                    self._records.interviews.expire(self._keep_days)
+                    self._expired = today
                 job = self._records.jobs.take(worker) if self._ready() else None
                 if job is None:
                     self._work.wait(_POLL_SECONDS)
@@ -86,3 +96,7 @@ class GradingWorker:
             raise
         finally:
             self._shares.pop(key, None)
+
+
+def _today() -> date:
+    return date.today()

@@ -2,8 +2,8 @@
 
 Knows what a file may be, what is text in it and where to cut it. A child process with limits on time, memory
 and output does the parsing, so that a bomb ends the child and not an interview; it is given bytes, no path.
-Never opens a connection, follows a link or judges what a guide says. Text that a style sheet hides, or that
-a PDF draws unseen, is taken for text.
+Never opens a connection or follows a link: a guide on the web is saved first, and then added. Never judges what a
+guide says. Text that a style sheet hides, or that a PDF draws unseen, is taken for text.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import BytesIO
@@ -31,6 +32,8 @@ TIMEOUT_SECONDS, MEMORY_MEGABYTES = 20, 512
 FILE_BYTES, TEXT_CHARACTERS, PDF_PAGES = 20_000_000, 2_000_000, 500
 FEWEST_WORDS, MOST_WORDS, LIMIT_WORDS, HEADING_WORDS, PIECE_WORDS = 60, 180, 250, 30, 150
 """A passage has 60-180 words where the text allows it, and never more than 250."""
+EDITION, TITLED_EDITION = 0.5, 0.1
+"""Share of a guide's runs of five words that are in its newer edition; under the same title fewer are enough."""
 
 _KINDS = {".md": "text", ".markdown": "text", ".txt": "text", ".html": "html", ".htm": "html", ".pdf": "pdf"}
 _ADD, _AS_TEXT = "Add a .md, .txt, .html or .pdf file.", "Save its text as .txt and add that."
@@ -68,6 +71,24 @@ def read_guide(path: Path, company: str = GENERAL) -> Guide:
     told = _parsed(_one_line(path.name), _KINDS.get(path.suffix.lower(), ""), data)
     added = datetime.now(UTC).isoformat(timespec="microseconds")
     return Guide(told["id"], told["title"] or _one_line(path.stem), company, tuple(told["passages"]), added)
+
+
+def older_editions(guide: Guide, kept: Iterable[Guide]) -> list[Guide]:
+    """Those of the guides that are kept which `guide` was made of by editing: about the same company, and with much
+    of their text in it. One that holds a short part of another, or has only its title, is a guide of its own."""
+    new = _runs(guide)
+    return [
+        one
+        for one in kept
+        if one.id != guide.id
+        and one.company == guide.company
+        and len(new & _runs(one)) >= (TITLED_EDITION if one.title == guide.title else EDITION) * len(_runs(one))
+    ]
+
+
+def _runs(guide: Guide) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", " ".join(guide.passages).lower())
+    return {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))}
 
 
 def _parsed(name: str, kind: str, data: bytes) -> dict[str, Any]:

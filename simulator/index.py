@@ -2,7 +2,8 @@
 
 The folder is named by a digest of the passages and the embedding model, so a change of either is another
 index. Dense similarity, plus a small bonus for shared words (BM25 of SQLite's FTS5). What is searched for is
-mostly a candidate's words: a passage lies where its title and the moment that it is for lie.
+mostly a candidate's words: a passage lies where its title and the moment that it is for lie. A guide of the user's
+never owns a search: what it repeats is left out, and it has a share of the hits.
 """
 
 import itertools
@@ -10,7 +11,9 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,13 @@ LEXICAL_WEIGHT = 0.005
 """What one unit of BM25 adds to a cosine similarity."""
 TITLE_SHARE = 0.35
 """Of a passage's place, what its title makes up; the rest is the moment that it is for, or else its text."""
+ALIKE = 0.97
+"""Cosine similarity from which on a passage of a user's guide says what an earlier one of the guide says."""
+GUIDE_SHARE = 2 / 5
+"""Of the hits of one search, what one guide of the user's may have; it may always have one."""
 _CANDIDATES = 4
+_SAME_PLACE, _ROUNDING = 0.05, 1e-4
+"""Distance at which a known passage counts as found again; what Chroma changes in a number of a vector."""
 _WORD = re.compile(r"[^\W_]+")
 _BATCH = 128
 
@@ -54,41 +63,49 @@ class PassageIndex:
         """Open the index of exactly these passages under `folder`, building it where it is missing or
         damaged. Raises StorageError when the disk does not take it."""
         self.passages = {passage.id: passage for passage in passages}
+        self._guides = {_guide(passage): passage for passage in passages if _guide(passage)}
         self._embeddings = embeddings
         self._lexical = _Lexical(passages)
         digest = digest_of(model_id, str(TITLE_SHARE), *(repr(passage) for passage in passages))
         self.path = folder / digest
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with _told(f"The passage index could not be built in {folder}", "Free some space there."):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a guide may be private
             with FileLock(folder / "build.lock"):
                 self._store = self._opened() or self._built()
                 _remove_old(folder, self.path)
-        except (OSError, ChromaError, sqlite3.Error) as error:
-            raise StorageError(
-                f"The passage index could not be built in {folder}: {error}.", "Free some space there."
-            ) from error
 
     def search(
         self, text: str, company: str, k: int = 5, *, check: str = "", kind: str = "", question_kind: str = ""
     ) -> list[Hit]:
-        """The `k` best passages for this company and the general ones, best first.
+        """The `k` best passages for this company and the general ones, best first; of one guide of the user's at most
+        two in five, so fewer than `k` where there is nothing else.
 
         `check` and `kind` narrow to passages of one check and of one kind; a passage of another company
-        is never returned.
+        is never returned. Raises StorageError when the index was damaged since it was opened.
         """
-        found = self.nearest(text, company, max(_CANDIDATES * k, 20), check, kind, question_kind)
+        if not text.strip() or k < 1:
+            return []
+        place, wide = self._embeddings.embed_query(text), max(_CANDIDATES * k, 20)
+        where = _where(company, check, kind, question_kind)
+        found = self._near(place, wide, [*where, {"guide_id": ""}])
+        for guide, one in self._guides.items():  # each apart: a guide of many near passages crowds out no other
+            if one.company in (company, GENERAL) and check in ("", one.check) and kind in ("", one.kind):
+                found += self._near(place, wide, [*where, {"guide_id": guide}])
         bonus = self._lexical.scores(text)
         hits = [Hit(one.passage, one.score + LEXICAL_WEIGHT * bonus.get(one.passage.id, 0.0)) for one in found]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.id))[: max(k, 0)]
+        return _shared_out(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)), k)
 
     def nearest(
         self, text: str, company: str, k: int, check: str = "", kind: str = "", question_kind: str = ""
     ) -> list[Hit]:
-        """The dense half of `search`: cosine similarity alone, from Chroma."""
+        """The dense half of `search`: cosine similarity alone, from Chroma, whichever guide it is from."""
         if not text.strip() or k < 1:
             return []
-        where = _where(company, check, kind, question_kind)
-        found = self._store.similarity_search_with_score(text, k=k, filter=where)
+        return self._near(self._embeddings.embed_query(text), k, _where(company, check, kind, question_kind))
+
+    def _near(self, place: list[float], k: int, where: list[dict[str, Any]]) -> list[Hit]:
+        with self._readable():
+            found = self._store.similarity_search_by_vector_with_relevance_scores(place, k, _all(where))
         return [Hit(self.passages[doc.metadata["id"]], 1 - distance) for doc, distance in found]
 
     def matching(
@@ -96,9 +113,14 @@ class PassageIndex:
     ) -> list[Hit]:
         """The lexical half of `search`: BM25 alone, under the same filters."""
         scores = self._lexical.scores(text)
-        allowed = self._store.get(ids=list(scores), where=_where(company, check, kind, question_kind), include=[])
+        where = _all(_where(company, check, kind, question_kind))
+        with self._readable():
+            allowed = self._store.get(ids=list(scores), where=where, include=[])
         ranked = sorted(allowed["ids"] if scores else [], key=lambda one: (-scores[one], one))
         return [Hit(self.passages[one], scores[one]) for one in ranked[:k]]
+
+    def _readable(self) -> AbstractContextManager[None]:
+        return _told(f"The passage index in {self.path} cannot be read", "Restart the program: it is built anew.")
 
     def _client(self) -> ClientAPI:
         return chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
@@ -114,40 +136,92 @@ class PassageIndex:
         )
 
     def _opened(self) -> Chroma | None:
-        """The store if it is whole: finished, every passage there, and known passages found again."""
-        if not (self.path / "complete").is_file():
-            return None
+        """The store if it is whole: finished, each passage there as it is now and where it was put, and known ones
+        found again where this embedding puts them."""
         try:
+            with (self.path / "complete").open("rb") as file:
+                vectors = np.load(file)
             store = self._searched(self._client())
-            if set(store.get(include=[])["ids"]) != set(self.passages):
+            if not self._holds(store, vectors):
                 return None
             for passage in list(self.passages.values())[:: max(1, len(self.passages) // 8)]:
                 place = _place(*(self._embeddings.embed_query(view) for view in _views(passage)))
                 found = store.similarity_search_by_vector_with_relevance_scores(place, k=3)
-                if all(distance > 0.05 for _, distance in found):
+                if all(distance > _SAME_PLACE for _, distance in found):
                     return None
-        except (ChromaError, sqlite3.Error, ValueError, KeyError):
+        except (OSError, ChromaError, sqlite3.Error, ValueError, LookupError, EOFError):
             return None
         return store
+
+    def _holds(self, store: Chroma, vectors: np.ndarray) -> bool:
+        """Whether the store has exactly what was put there; `vectors` are those of all passages, in their order."""
+        kept = store.get(include=["documents", "metadatas", "embeddings"])
+        placed = self._without_repeats(vectors)
+        told = dict(zip(kept["ids"], zip(kept["documents"], kept["metadatas"], strict=True), strict=True))
+        if told != {passage.id: (passage.text, _metadata(passage)) for passage, _ in placed}:
+            return False
+        found = dict(zip(kept["ids"], kept["embeddings"], strict=True))
+        return all(np.allclose(found[passage.id], vector, atol=_ROUNDING) for passage, vector in placed)
 
     def _built(self) -> Chroma:
         SharedSystemClient.clear_system_cache()
         shutil.rmtree(self.path, ignore_errors=True)
         client = self._client()
         store = self._searched(client)
-        passages = list(self.passages.values())
-        for at in range(0, len(passages), _BATCH):
-            batch = passages[at : at + _BATCH]
-            views = [_views(passage) for passage in batch]
-            vectors = iter(self._embeddings.embed_documents([view for each in views for view in each]))
+        vectors = self._vectors()
+        placed = self._without_repeats(vectors)
+        for at in range(0, len(placed), _BATCH):
+            batch = placed[at : at + _BATCH]
             client.get_collection(COLLECTION).add(
-                [passage.id for passage in batch],
-                np.array([_place(*itertools.islice(vectors, len(each))) for each in views], np.float32),
-                [passage.metadata | {"id": passage.id} for passage in batch],
-                [passage.text for passage in batch],
+                [passage.id for passage, _ in batch],
+                np.array([vector for _, vector in batch]),
+                [_metadata(passage) for passage, _ in batch],
+                [passage.text for passage, _ in batch],
             )
-        (self.path / "complete").touch()
+        with (self.path / "complete").open("wb") as file:
+            np.save(file, vectors)
         return store
+
+    def _vectors(self) -> np.ndarray:
+        """Where each passage lies, one a row."""
+        views = [_views(passage) for passage in self.passages.values()]
+        places: list[list[float]] = []
+        for at in range(0, len(views), _BATCH):
+            batch = views[at : at + _BATCH]
+            found = iter(self._embeddings.embed_documents([view for each in batch for view in each]))
+            places += [_place(*itertools.islice(found, len(each))) for each in batch]
+        return np.array(places, np.float32)
+
+    def _without_repeats(self, vectors: np.ndarray) -> list[tuple[Passage, np.ndarray]]:
+        """All passages and where they lie, but of a user's guide none that is ALIKE an earlier one of it."""
+        repeated = set[int]()
+        for guide in self._guides:
+            own = [row for row, passage in enumerate(self.passages.values()) if _guide(passage) == guide]
+            alike, kept = vectors[own] @ vectors[own].T > ALIKE, list[int]()
+            for number, row in enumerate(own):
+                if alike[number, kept].any():
+                    repeated.add(row)
+                else:
+                    kept.append(number)
+        pairs = zip(self.passages.values(), vectors, strict=True)
+        return [pair for row, pair in enumerate(pairs) if row not in repeated]
+
+
+@contextmanager
+def _told(problem: str, fix: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ChromaError, sqlite3.Error) as error:
+        raise StorageError(f"{problem}: {error}.", fix) from error
+
+
+def _guide(passage: Passage) -> str:
+    """Which of the user's guides a passage is of; empty for what is shipped."""
+    return passage.id.rpartition("/")[0] if passage.provenance == "user guide" else ""
+
+
+def _metadata(passage: Passage) -> dict[str, str]:
+    return passage.metadata | {"id": passage.id, "guide_id": _guide(passage)}
 
 
 def _views(passage: Passage) -> list[str]:
@@ -166,7 +240,7 @@ def _place(moment: Sequence[float], title: Sequence[float] | None = None) -> lis
     return found
 
 
-def _where(company: str, check: str, kind: str, question_kind: str) -> dict[str, Any]:
+def _where(company: str, check: str, kind: str, question_kind: str) -> list[dict[str, Any]]:
     conditions: list[dict[str, Any]] = [{"company": {"$in": sorted({company, GENERAL})}}]
     if check:
         conditions.append({"check": check})
@@ -174,7 +248,22 @@ def _where(company: str, check: str, kind: str, question_kind: str) -> dict[str,
         conditions.append({"kind": kind})
     if question_kind:
         conditions.append({"question_kind": {"$in": [question_kind, "both"]}})
+    return conditions
+
+
+def _all(conditions: list[dict[str, Any]]) -> dict[str, Any]:
     return conditions[0] if len(conditions) == 1 else {"$and": conditions}
+
+
+def _shared_out(hits: Sequence[Hit], k: int) -> list[Hit]:
+    """The first `k`, of one guide of the user's no more than its share."""
+    most, taken, chosen = max(1, int(GUIDE_SHARE * k)), Counter[str](), list[Hit]()
+    for hit in hits:
+        guide = _guide(hit.passage)
+        if not guide or taken[guide] < most:
+            chosen.append(hit)
+            taken[guide] += 1
+    return chosen[:k]
 
 
 def _remove_old(folder: Path, current: Path) -> None:

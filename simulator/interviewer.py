@@ -104,12 +104,14 @@ class Interviewer:
         """One wording of the model, and what is wrong with it."""
         said = (turn.text for turn in exchange.turns)
         known = " ".join([exchange.question.text, *said, aim.ask, self.company.name])
+        messages = self.request(exchange, aim, fault)
         try:
-            question = self._question(self.request(exchange, aim, fault))
+            question = self._question(messages)
         except (UnusableReplyError, ModelRefusedError) as error:
             return "", error.problem
         asked = [turn.text for turn in exchange.probes]
-        return question, self.conduct.fault(question, asked, known) or self._drifted(question, aim)
+        told = "\n".join(text for _, text in messages)
+        return question, self.conduct.fault(question, asked, known, told) or self._drifted(question, aim)
 
     def _opener(self, exchange: Exchange, quote: str) -> str:
         lines = self.conduct.taking_up

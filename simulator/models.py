@@ -6,7 +6,9 @@ of the program sees `ChatModel` and the errors of `simulator.errors`. Knows no p
 
 import itertools
 import json
+import logging
 import math
+import os
 import queue
 import threading
 import time
@@ -34,6 +36,11 @@ from simulator.settings import EMBEDDED, Settings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+# Whatever the environment says: LangChain would send each request to a tracing service as well, and the client would
+# write it into a log.
+os.environ["LANGSMITH_TRACING_V2"] = "false"
+logging.getLogger("openai").setLevel(logging.INFO)
 
 MOST_ATTEMPTS = 5
 MOST_TYPED_TOKENS = 4_096

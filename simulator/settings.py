@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from simulator.errors import ConfigurationError
@@ -40,6 +40,15 @@ class Settings(BaseSettings):
     """Context window of the embedded server, shared by its two slots."""
     threads: int | None = None
     """Threads of the embedded server; by default one a core."""
+    mask: bool = False
+    """Send another host placeholders for names, companies, money and addresses; they are put back in its reply."""
+    keep_days: int = Field(default=180, ge=0)
+    """Interviews are removed so many days after they began; 0 keeps them for ever."""
+
+    @property
+    def database(self) -> Path:
+        """The file of all that is kept."""
+        return self.data_dir / "interviews.db"
 
     @field_validator("base_url")
     @classmethod
@@ -47,6 +56,13 @@ class Settings(BaseSettings):
         # A password inside the address would end up in the client's debug log.
         if "@" in value.split("//")[-1].split("/")[0]:
             raise ValueError("must not contain a password; put it into SIMULATOR_API_KEY")
+        return value
+
+    @field_validator("mask")
+    @classmethod
+    def _only_where_it_holds(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("embeddings", EMBEDDED) != EMBEDDED:
+            raise ValueError("what is embedded elsewhere is not masked; leave SIMULATOR_EMBEDDINGS unset")
         return value
 
 

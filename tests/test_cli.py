@@ -317,6 +317,22 @@ def test_a_guide_is_added_found_by_its_company_listed_and_removed(
     assert not any(hit["id"].startswith("user/") for hit in left)
 
 
+def test_a_guide_that_was_edited_takes_the_place_of_its_older_edition(
+    simulator: Runs, small_content: Path, tmp_path: Path
+) -> None:
+    guide, content = tmp_path / "zebra.md", {"CONTENT_DIR": str(small_content), "DATA_DIR": str(tmp_path / "other")}
+    stays = "A zebra rollout paints every other country before the rest follows. " * 9
+    guide.write_text(f"# Zebra rollouts\n\n{stays}\n\nThe gate was a guess of forty percent.\n")
+    (old,) = told(simulator("ingest", guide, "--company", "stripe", "--json", **content))
+    guide.write_text(f"# Zebra rollouts\n\n{stays}\n\nThe gate was measured at nine percent.\n")
+    (new,) = told(simulator("ingest", guide, "--company", "stripe", "--json", **content))
+    assert (new["new"], new["replaces"]) == (True, [old["id"]])
+    assert [one["id"] for one in told(simulator("guides", "--json", **content))] == [new["id"]]
+    found = told(simulator("search", "the gate was", "--company", "stripe", "--k", "20", "--json", **content))
+    texts = " ".join(hit["text"] for hit in found)
+    assert "measured at nine percent" in texts and "guess of forty" not in texts
+
+
 def test_a_guide_that_is_none_is_told_and_nothing_is_added(simulator: Runs, tmp_path: Path) -> None:
     (tmp_path / "g.md").write_bytes(b"\x00\x01\x02")
     assert "g.md" in error(simulator("ingest", "g.md"))
@@ -407,3 +423,21 @@ def test_the_file_of_answers_cannot_be_its_own_output(simulator: Runs, tmp_path:
     before = source.read_bytes()
     assert "not an earlier output" in error(simulator("grade", "in.jsonl", "--out", "in.jsonl"))
     assert source.read_bytes() == before
+
+
+def test_a_backup_is_put_back_and_what_was_there_stays_beside_it(
+    simulator: Runs, small_content: Path, tmp_path: Path
+) -> None:
+    guide, content = tmp_path / "zebra.md", {"CONTENT_DIR": str(small_content), "DATA_DIR": str(tmp_path / "kept")}
+    guide.write_text(
+        "# Zebra rollouts\n\n" + "A zebra rollout paints every other country before the rest follows. " * 9
+    )
+    (added,) = told(simulator("ingest", guide, "--json", **content))
+    copy = tmp_path / "copy.db"
+    assert told(simulator("backup", copy, "--json", **content))["out"] == str(copy)
+    assert "copy.db" in error(simulator("backup", copy, **content))  # never over an existing file
+    told(simulator("guides", "--remove", added["id"][:8], "--json", **content))
+    restored = told(simulator("restore", copy, "--json", **content))
+    assert Path(restored["aside"]).is_file()
+    assert [one["id"] for one in told(simulator("guides", "--json", **content))] == [added["id"]]
+    assert "zebra.md" in error(simulator("restore", guide, **content))

@@ -15,8 +15,8 @@ from langchain_core.embeddings import Embeddings
 from sklearn.feature_extraction.text import TfidfVectorizer
 from test_transcript import said
 
-from simulator.conductor import STORY_RUBRIC
 from simulator.arrangement import FEATURES, arrangement
+from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
 from simulator.errors import ContentError
 from simulator.evidence import (

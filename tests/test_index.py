@@ -1,4 +1,4 @@
-"""Retrieval with real Chroma: whose passages come back, in which order, and what a damaged index does."""
+"""Retrieval with real Chroma: whose passages come back, in which order, and when an index is built."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -275,6 +275,50 @@ def test_shared_words_add_to_a_score_and_can_change_the_order(
     assert index.search(query, "amazon", 1)[0].passage.id == director
 
 
+SAID = (
+    "Before a launch at a payments company, write down the limit that would make you roll back, who may decide on it "
+    "at night, and how long the rollback takes. Interviewers ask for all three, and for the last time it was used."
+)
+
+
+def test_what_a_guide_of_the_user_says_again_is_left_out_and_nothing_else_is(
+    tmp_path: Path, embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = [SAID, f"{SAID}!", SAID.upper(), f"Tip: {SAID}", SAID.replace("at night", "at any hour")]
+    other = "Before a launch at a payments company, write down who may decide at night on a rollback."
+    mine = [
+        Passage(f"user/{guide}/{number}", "guide", text, provenance="user guide", guide="Notes")
+        for guide, texts in (("one", [*again, other]), ("two", [other, SAID]))
+        for number, text in enumerate(texts)
+    ]
+    shipped = [Passage(f"general/same{number}", "guide", SAID) for number in range(2)]
+    kept = {"user/one/0", "user/one/5", "user/two/0", "user/two/1", "general/same0", "general/same1"}
+    for _ in ("built", "opened"):
+        SharedSystemClient.clear_system_cache()
+        index = PassageIndex(tmp_path, [*PASSAGES, *mine, *shipped], embeddings, MODEL_ID)
+        for search in (index.search, index.nearest, index.matching):
+            found = {hit.passage.id for hit in search(SAID, "meta", 60)}
+            assert found & {one.id for one in [*mine, *shipped]} == kept, search
+        assert len(index.nearest(SAID, "meta", 60)) == len(allowed("meta")) + len(kept)
+        monkeypatch.setattr(PassageIndex, "_built", None)
+
+
+@pytest.mark.parametrize(("k", "most"), [(1, 1), (2, 1), (4, 1), (5, 2), (10, 4), (12, 4)])
+def test_one_guide_of_the_user_has_two_in_five_of_what_is_found(
+    opened: Callable[..., PassageIndex], k: int, most: int
+) -> None:
+    mine = [
+        Passage(f"user/{guide}/{n}", "guide", f"{SAID} {guide} {n}", "meta", provenance="user guide")
+        for guide in ("one", "two")
+        for n in range(20)
+    ]
+    index = opened([*PASSAGES, *mine])
+    found = [hit.passage.id.split("/")[1] for hit in index.search(f"{SAID} one", "meta", k)]
+    assert len(found) == k and max(found.count("one"), found.count("two")) <= most
+    assert not any(hit.passage.provenance == "user guide" for hit in index.search(SAID, "stripe", k))
+    assert not any(hit.passage.provenance == "user guide" for hit in index.search(SAID, "meta", k, kind="probe"))
+
+
 @pytest.mark.parametrize(("text", "k"), [("", 5), (" \n\t", 5), ("rollback", 0), ("rollback", -3)])
 def test_nothing_asked_is_nothing_found(index: PassageIndex, text: str, k: int) -> None:
     assert index.search(text, "meta", k) == []
@@ -340,21 +384,6 @@ def damage(file: Path, how: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "how"),
-    [("complete", "deleted"), *(("chroma.sqlite3", how) for how in ("deleted", "emptied", "halved", "overwritten"))],
-)
-def test_a_damaged_or_unfinished_index_is_built_again(
-    opened: Callable[..., PassageIndex], counting: Counting, name: str, how: str
-) -> None:
-    damage(opened().path / name, how)
-    again = opened()
-    assert counting.documents == len(PASSAGES)
-    assert_finds_everything(again)
-    opened()
-    assert counting.documents == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "how"),
     [("*", "deleted"), ("*", "emptied"), ("header.bin", "halved"), ("data_level0.bin", "overwritten")],
 )
 @pytest.mark.parametrize("more", [0, 1_000])
@@ -370,25 +399,6 @@ def test_damage_to_the_graph_files_does_no_harm(
         if name in ("*", file.name):
             damage(file, how)
     assert_finds_everything(opened(passages))
-
-
-def test_an_index_of_the_right_passages_with_the_wrong_vectors_is_built_again(
-    opened: Callable[..., PassageIndex], counting: Counting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patched:
-        wrong = Scattered().embed_query("something else")
-        patched.setattr(counting, "embed_documents", lambda texts: [wrong for _ in texts])
-        opened()
-    again = opened()
-    assert counting.documents == len(PASSAGES)
-    assert_finds_everything(again)
-
-
-def test_an_index_that_lost_a_passage_is_built_again(opened: Callable[..., PassageIndex], counting: Counting) -> None:
-    opened()._store.delete([PASSAGES[1].id])
-    again = opened()
-    assert counting.documents == len(PASSAGES)
-    assert_finds_everything(again)
 
 
 def test_an_index_that_is_open_goes_on_while_others_are_built(opened: Callable[..., PassageIndex]) -> None:

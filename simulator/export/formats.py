@@ -25,7 +25,8 @@ ORIGIN = "contested by a user"
 PROGRAM = "interview-simulator"
 _DECK_ID, _MODEL_ID = 1_734_902_511, 1_734_902_512
 """Made up once: Anki knows a deck and its notes' shape by these."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a formula begins; the last four are the wide signs that East Asian spreadsheets take for the first four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ def anki_package(notes: Iterable[DrillNote], title: str, now: datetime) -> bytes
     model = genanki.Model(_MODEL_ID, title, fields=fields, templates=sides)
     deck = genanki.Deck(_DECK_ID, title)
     for note in notes:
-        told = [escape(text) for text in (note.claim, note.probe, note.good)]
+        # Anki plays and renders what stands in brackets and braces.
+        told = [
+            escape(text).replace("[", "&#91;").replace("{", "&#123;") for text in (note.claim, note.probe, note.good)
+        ]
         tags = note.key.split("|")
         deck.add_note(genanki.Note(model, told, tags=tags, guid=genanki.guid_for(PROGRAM, note.key)))
     # Not `write_to_file`: it leaves the candidate's words behind in a temporary file.

@@ -17,8 +17,9 @@ from simulator.conductor import Conductor, Loading
 from simulator.drills.drill import Drill
 from simulator.drills.room import DrillRoom, Result
 from simulator.errors import InputError, SimulatorError
+from simulator.pages import host_notice
 from simulator.pages.countdown import countdown
-from simulator.pages.shell import conductor, said, time_zone, words_of
+from simulator.pages.shell import conductor, literal, said, time_zone, words_of
 
 SESSION = 10
 """Drills in a session."""
@@ -52,6 +53,8 @@ def page() -> None:
     st.write(words("tagline"))
     try:
         program, room = conductor(), drill_room()
+        if not host_notice.agreed(program):
+            return
         session = _session(room)
         if session is None:
             company, kind = _choose(program, room)
@@ -60,7 +63,7 @@ def page() -> None:
             _drill(program, room, session)
         _queue(program, room, company, kind)
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
 
 
 # The session
@@ -176,11 +179,11 @@ def _reply(program: Conductor, room: DrillRoom, session: Session, drill: Drill) 
         with st.spinner(words("judging" if ready else "waiting for model", name=name)):
             session.result = room.reply(drill, text, seconds)
     except InputError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     except SimulatorError as error:
         session.seconds = seconds
-        st.error(f"{words('not judged')} {error}")
+        st.error(f"{words('not judged')} {literal(error)}")
         return
     session.met.append(session.result.met)
     st.rerun()

@@ -15,7 +15,7 @@ import streamlit as st
 from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
 from simulator.library import GENERAL, Company, Passage
-from simulator.pages.shell import conductor, said, words_of
+from simulator.pages.shell import conductor, literal, said, words_of
 from simulator.pages.shell import words as shared_words
 from simulator.pages.stories_parts import topic_of
 from simulator.records.guides import passages_of
@@ -44,7 +44,7 @@ def page() -> None:
         )
         parts[part or "company"](conductor())
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
 
 
 # About the company

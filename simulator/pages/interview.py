@@ -9,9 +9,10 @@ from simulator.conductor import Conductor, Loading
 from simulator.errors import OutOfTurnError, SimulatorError
 from simulator.interview import Interview, Next, Role
 from simulator.move import Move
+from simulator.pages import draft, host_notice
 from simulator.pages.countdown import countdown
-from simulator.pages.shell import conductor, go, said, words
-from simulator.records import new_id
+from simulator.pages.draft import Box
+from simulator.pages.shell import conductor, go, literal, said, words
 
 
 def page() -> None:
@@ -22,8 +23,14 @@ def page() -> None:
             st.info(words("no interview"))
             return
         interview = program.records.interviews.find(interview_id)
+        if not interview.closed and not host_notice.agreed(program):
+            return
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
+        return
+    behind = draft.left_behind(interview)
+    if behind and draft.is_drawn(behind):
+        _left_behind(program, interview, behind)
         return
     _header(program, interview)
     _told(program, interview)
@@ -62,8 +69,9 @@ def _finish(program: Conductor, interview: Interview) -> None:
     try:
         program.finish(interview.id)
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
+    draft.leave(interview)
     go("scorecard", interview.id)
 
 
@@ -99,7 +107,7 @@ def _listen(program: Conductor, interview: Interview) -> None:
     """The interviewer's move: follow the one under way, or the one that is due since a restart."""
     move = program.move_under_way(interview.id)
     if move is not None and move.done and move.error:
-        st.error(f"{words('saved')} {move.error}")
+        st.error(f"{words('saved')} {literal(move.error)}")
         if st.button(words("try again"), type="primary"):
             program.warm_up()
             program.move(interview.id)
@@ -110,7 +118,7 @@ def _listen(program: Conductor, interview: Interview) -> None:
     except OutOfTurnError:
         pass  # the move was made between reading the interview and asking for it: draw it
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     st.rerun()
 
@@ -129,39 +137,75 @@ def _follow(program: Conductor, interview: Interview, move: Move) -> None:
 
 
 def _answer(program: Conductor, interview: Interview) -> None:
-    key = f"answer-{interview.id}-{len(interview.exchanges)}-{len(interview.current.turns)}"
-    if key not in st.session_state:
-        st.session_state[key] = program.records.interviews.draft(interview.id)
-    # The answer's id is made here, once, so that sending twice is sending once.
-    turn_id = st.session_state.setdefault(f"{key}-id", new_id())
+    try:
+        box = draft.box_for(program.records.interviews, interview)
+    except SimulatorError as error:
+        st.error(literal(error))
+        return
+    text = _box(program, interview, box)
     case = interview.current.question.kind == "case"
-
-    def keep_draft() -> None:
-        program.records.interviews.keep_draft(interview.id, st.session_state[key])
-
-    st.text_area(
-        words("your answer"),
-        key=key,
-        height=190,
-        placeholder=words("placeholder case" if case else "placeholder"),
-        on_change=keep_draft,
-    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        sent = st.button(words("send"), type="primary", shortcut="Ctrl+Enter", key="send")
-        asks = case and st.button(words("ask"), key="ask", help=words("ask help"))
-        if count := len(st.session_state[key].split()):
-            seconds = round(spoken_seconds(st.session_state[key]))
+        sent = st.button(words("send"), type="primary", shortcut="Ctrl+Enter", key=f"send-{box.key}")
+        asks = case and st.button(words("ask"), key=f"ask-{box.key}", help=words("ask help"))
+        if count := len(text.split()):
+            seconds = round(spoken_seconds(text))
             length = f"{seconds // 60}:{seconds % 60:02d}"
             st.caption(words("spoken", words=f"{count:,}", length=length, rate=WORDS_PER_MINUTE))
     try:
         if sent or asks:
-            program.answer(interview.id, turn_id, st.session_state[key], asks=asks)
+            program.answer(interview.id, box.turn_id, text, asks=asks)
             st.rerun()
         over = st.session_state.pop(f"clock-{interview.id}-{len(interview.exchanges)}-over", False)
-        if over and program.time_up(interview.id, turn_id, st.session_state[key]) != interview:
+        if over and program.time_up(interview.id, box.turn_id, text) != interview:
+            draft.leave(interview)
             st.rerun()
+        if box.trouble == draft.APART:
+            _say_apart(program, interview)
+        elif box.trouble:
+            st.error(literal(box.trouble))
+    except OutOfTurnError:
+        st.rerun()  # another window was quicker
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
+
+
+def _box(program: Conductor, interview: Interview, box: Box) -> str:
+    """The box of an answer and what watches over it. What is in it, as far as the page was told."""
+
+    def keep() -> None:
+        box.keep(program.records.interviews, st.session_state[box.key])
+
+    case = interview.current.question.kind == "case"
+    text = st.text_area(
+        words("your answer"),
+        # Not put into the session's state: a server that was started again would overwrite what is in an open page.
+        value=box.began_with,
+        key=box.key,
+        height=190,
+        placeholder=words("placeholder case" if case else "placeholder"),
+        on_change=keep,
+    )
+    draft.keeper(program.records.interviews, interview, box, words("draft back"))
+    return text
+
+
+def _say_apart(program: Conductor, interview: Interview) -> None:
+    st.warning(words(draft.APART))
+    if st.button(words("put together")):
+        draft.together(program.records.interviews, interview)
+        st.rerun()
+
+
+def _left_behind(program: Conductor, interview: Interview, box: Box) -> None:
+    """The page as this window had it: another one has gone on, and what is typed here was not sent."""
+    seen = draft.as_seen(interview, box)
+    _header(program, seen)
+    _told(program, seen)
+    _box(program, seen, box)
+    st.warning(words(draft.BEHIND))
+    if st.button(words("show newest"), type="primary"):
+        draft.leave(interview)
+        st.rerun()
 
 
 def _closed(program: Conductor, interview: Interview) -> None:
@@ -171,5 +215,13 @@ def _closed(program: Conductor, interview: Interview) -> None:
         if own := [one for one in interview.plan if one.kind == "questions"]:
             told = words("your questions", minutes=f"{own[0].seconds / 60:.0f}")
             st.html(f'<div class="aside">{escape(told)}</div>')
+    draft.leave(interview)
+    if left := draft.unsent(interview):
+        st.caption(words("draft left"))
+        st.code(left, language=None, wrap_lines=True)
+    try:
+        draft.forget(program.records.interviews)
+    except SimulatorError as error:
+        st.error(literal(error))
     if st.button(words("to scorecard"), type="primary"):
         go("scorecard", interview.id)

@@ -9,7 +9,8 @@ from simulator import clock
 from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
 from simulator.interview import Segment
-from simulator.pages.shell import conductor, go, words
+from simulator.pages import host_notice
+from simulator.pages.shell import conductor, go, literal, words
 from simulator.records import Summary
 from simulator.rounds import LENGTHS, planned
 
@@ -21,12 +22,13 @@ def page() -> None:
         program = conductor()
         past = program.records.interviews.summaries()
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
-    under_way = next((one for one in past if not one.closed and one.answers), None)
-    if under_way:
-        _resume(program, under_way)
-    _choose(program)
+    if host_notice.agreed(program):
+        under_way = next((one for one in past if not one.closed and one.answers), None)
+        if under_way:
+            _resume(program, under_way)
+        _choose(program)
     _list(program, past)
 
 
@@ -72,7 +74,7 @@ def _choose(program: Conductor) -> None:
     try:
         plan = planned(company, length or LENGTHS[0], minutes, kind or "")
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     st.caption(_plan(plan))
     st.caption(f"{persona.interviewer}: “{persona.greeting}”")
@@ -80,7 +82,7 @@ def _choose(program: Conductor) -> None:
         try:
             interview = program.start(company.id, length or LENGTHS[0], minutes=minutes, kind=kind or "", timed=timed)
         except SimulatorError as error:
-            st.error(str(error))
+            st.error(literal(error))
             return
         go("interview", interview.id)
 

@@ -15,7 +15,7 @@ from simulator.pages import progress_charts as charts
 from simulator.pages import progress_sections as sections
 from simulator.pages.progress_files import files
 from simulator.pages.progress_sections import Row, date, figure, labels, shown, table, words
-from simulator.pages.shell import conductor, go
+from simulator.pages.shell import conductor, go, literal
 from simulator.progress import Held, Progress, Trend, progress_of
 
 
@@ -33,7 +33,7 @@ def page() -> None:
                 go("practise")
         files(program, held)
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
 
 
 def held_by(program: Conductor) -> list[Held]:

@@ -10,10 +10,12 @@ from simulator.conductor import Conductor
 from simulator.drills.drill import key_of
 from simulator.errors import SimulatorError
 from simulator.export import archive, formats
+from simulator.forgetting import forget_everything
 from simulator.library import GENERAL, Company, Passage
+from simulator.pages import draft
 from simulator.pages.drill import drill_room
 from simulator.pages.progress_sections import words
-from simulator.pages.shell import said, time_zone
+from simulator.pages.shell import literal, said, time_zone
 from simulator.progress import Held
 
 
@@ -24,6 +26,8 @@ def files(program: Conductor, held: Sequence[Held]) -> None:
     _downloads(program, held)
     st.subheader(words("import"))
     _import(program)
+    st.subheader(words("delete"))
+    _delete(program)
 
 
 def _downloads(program: Conductor, held: Sequence[Held]) -> None:
@@ -115,3 +119,27 @@ def _import(program: Conductor) -> None:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(words(f"count {table}", n=n) for table, n in counts.items() if n) or words("nothing")
+
+
+def _delete(program: Conductor) -> None:
+    days = program.settings.keep_days
+    st.caption(words("kept days", days=days) if days else words("kept for ever"))
+    st.caption(words("delete note"))
+    if told := st.session_state.pop("deleted-told", ""):
+        st.success(told)
+        draft.forget(program.records.interviews)  # the copies in this browser
+    with st.popover(words("delete everything")):
+        st.write(words("delete sure"))
+        pressed = st.button(words("delete yes"), type="primary", key="delete-everything")
+    if not pressed:
+        return
+    try:
+        with st.spinner(words("deleting")):
+            forget_everything(program)
+    except SimulatorError as error:
+        st.error(literal(error))
+        return
+    drill_room.clear()  # it remembers claims of past answers
+    st.session_state.clear()
+    st.session_state["deleted-told"] = words("deleted")
+    st.rerun()

@@ -16,7 +16,7 @@ from simulator.pages.scorecard_findings import gaps, points, principles
 from simulator.pages.scorecard_review import second_try, transcript
 from simulator.pages.scorecard_subject import Subject, subject_of
 from simulator.pages.scorecard_time import overtime, time_use
-from simulator.pages.shell import conductor, go, words
+from simulator.pages.shell import conductor, go, literal, words
 from simulator.records import Job
 from simulator.scorecard import DimensionScore, as_json, as_markdown
 
@@ -32,7 +32,7 @@ def page() -> None:
             return
         _draw(subject_of(program, interview_id))
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
 
 
 def _draw(subject: Subject) -> None:
@@ -57,7 +57,7 @@ def _card(subject: Subject) -> None:
         _overall(subject)
         rating.compared(subject)
     elif card.reasons:
-        st.warning(f"{words('no score')}. " + "; ".join(card.reasons))
+        st.warning(f"{words('no score')}. " + literal("; ".join(card.reasons)))
     second_try(subject)
     if card.dimensions:
         _dimensions(subject)
@@ -84,7 +84,7 @@ def _grading(interview_id: str) -> None:
     if not any(_is_open(job) for job in jobs):
         st.rerun()
     if program.loading_error:
-        st.error(str(program.loading_error))
+        st.error(literal(program.loading_error))
     shares = program.grading_progress(interview_id)
     if not shares:
         st.info(words("grading waits"))
@@ -94,7 +94,7 @@ def _grading(interview_id: str) -> None:
 
 def _failures(subject: Subject, failed: list[Job]) -> None:
     for job in failed:
-        st.error(words("failed grade", number=job.exchange + 1, error=job.error))
+        st.error(words("failed grade", number=job.exchange + 1, error=literal(job.error)))
     if failed and st.button(words("try again"), type="primary"):
         subject.program.retry_grading(subject.interview.id)
         st.rerun()
@@ -152,7 +152,7 @@ def _downloads(subject: Subject) -> None:
     card, interview, contested = subject.card, subject.interview, subject.contested
     if card.provenance:
         names = ("model", "method", "rubric", "prompts", "rule")
-        st.caption(words("made by", **{name: card.provenance.get(name, "") for name in names}))
+        st.caption(words("made by", **{name: literal(card.provenance.get(name, "")) for name in names}))
     markdown = as_markdown(card, interview, subject.company, subject.names, contested)
     data = json.dumps(as_json(card, interview, contested), ensure_ascii=False, indent=2)
     with st.container(horizontal=True):

@@ -8,7 +8,7 @@ import streamlit as st
 from simulator.errors import SimulatorError
 from simulator.gaps import Missing
 from simulator.pages.scorecard_subject import Subject, tell
-from simulator.pages.shell import words
+from simulator.pages.shell import literal, words
 from simulator.principles import MOST_NAMED
 from simulator.prompts import clean
 from simulator.review import Naming, principles_named
@@ -78,7 +78,7 @@ def _finding(subject: Subject, one: Shown | Missing, line: str) -> None:
             opinions = subject.program.records.opinions
             opinions.contest(subject.interview.id, one.exchange, one.check, agrees, note)
         except SimulatorError as error:
-            st.error(str(error))
+            st.error(literal(error))
 
     with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{key}"):
         st.html(f'<div class="finding">{line} {mark}</div>')

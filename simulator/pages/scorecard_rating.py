@@ -6,6 +6,7 @@ import streamlit as st
 
 from simulator.errors import SimulatorError
 from simulator.pages.scorecard_subject import Subject, tell
+from simulator.pages.shell import literal
 from simulator.review import Distance, distances
 from simulator.rubric import DIMENSIONS, HIGHEST, LOWEST
 
@@ -47,7 +48,7 @@ def ask(subject: Subject) -> None:
         try:
             subject.program.records.opinions.rate(subject.interview.id, scores if rates else {})
         except SimulatorError as error:
-            st.error(str(error))
+            st.error(literal(error))
             return
         st.rerun()
 

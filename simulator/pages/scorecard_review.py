@@ -9,7 +9,7 @@ from simulator.errors import InputError, SimulatorError
 from simulator.interview import Exchange, Role
 from simulator.library import Passage
 from simulator.pages.scorecard_subject import Subject, tell
-from simulator.pages.shell import go, said, words
+from simulator.pages.shell import go, literal, said, words
 from simulator.records import passages_of
 from simulator.review import Flip, FollowUp, SecondTry, follow_ups, second_tries
 from simulator.scorecard import Scorecard
@@ -83,7 +83,7 @@ def _try_again(subject: Subject, number: int) -> None:
     try:
         again = subject.program.retry(subject.interview.id, number)
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     go("interview", again.id)
 

@@ -1,5 +1,6 @@
 """What every page stands in: navigation, the state of the model, the one conductor of this process."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -10,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from simulator import markdown
+from simulator import consent, markdown
 from simulator.conductor import Conductor, Loading
 from simulator.errors import SimulatorError
 from simulator.settings import load_settings
 
 _HERE = Path(__file__).parent
+_SIGNS = re.compile(r"[\\`*_{}\[\]<>#|~$:&@^!]")
 _STYLE = (_HERE / "style.css").read_text(encoding="utf-8")
 
 
@@ -53,6 +55,12 @@ def words(slug: str, **values: object) -> str:
 def said(text: str) -> str:
     """Text of a person or a model as HTML that shows it and nothing else: no markup, image or link acts."""
     return f'<div class="said">{escape(text)}</div>'
+
+
+def literal(text: object) -> str:
+    """Text that may come from a server, a file or a model, for an element that draws Markdown: each sign that could
+    make a link, an image or a format is written as the number of its character."""
+    return _SIGNS.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(str(text).split()))
 
 
 def time_zone() -> tzinfo:
@@ -93,11 +101,11 @@ def run(further: Sequence[Further] = ()) -> None:
     try:
         program = conductor()
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
         return
     _sidebar([*(page for page in own.values() if page.visibility != "hidden"), *others])
     chosen.run()
-    if program.loading is not Loading.FAILED:
+    if program.loading is not Loading.FAILED and consent.settled(program.settings.data_dir, program.host):
         # After the page is drawn, so that loading does not hold it up; a failure waits for the user's word.
         program.warm_up()
 
@@ -123,7 +131,7 @@ def _model_state() -> None:
         f"<br><small>{escape(program.model_name)}</small></div>"
     )
     if program.loading is Loading.FAILED and program.loading_error:
-        st.error(str(program.loading_error))
+        st.error(literal(program.loading_error))
         if st.button(words("try again"), key="reload-model"):
             program.warm_up()
             st.rerun()

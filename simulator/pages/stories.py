@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from simulator.errors import SimulatorError
-from simulator.pages.shell import conductor
+from simulator.pages.shell import conductor, literal
 from simulator.pages.stories_checklist import preparation
 from simulator.pages.stories_claims import claims
 from simulator.pages.stories_form import form
@@ -44,7 +44,7 @@ def page() -> None:
         )
         sections[section or "bank"](bank)
     except SimulatorError as error:
-        st.error(str(error))
+        st.error(literal(error))
 
 
 def _stories(bank: StoryBank) -> None:

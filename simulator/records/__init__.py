@@ -53,5 +53,9 @@ class Records:
         self.opinions = Opinions(self._database)
         self.transfer = Transfer(self._database)
 
+    def empty(self) -> None:
+        """Forget everything. Raises StorageError while another process holds the file; call it again then."""
+        self._database.empty()
+
     def close(self) -> None:
         self._database.close()

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, delete, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulator.errors import InputError, SimulatorError, StorageError
 from simulator.records.migrations import upgrade
+from simulator.records.place import require_own_disk
 from simulator.records.schema import SCHEMA_VERSION, metadata
 
 
@@ -25,8 +26,13 @@ def new_id() -> str:
 
 
 def now() -> str:
-    """The time in UTC, as it is kept: ISO 8601 with microseconds, so that later is also greater."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    """The time as it is kept."""
+    return moment(datetime.now(UTC))
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC as it is kept: ISO 8601 with microseconds, so that later is also greater."""
+    return at.isoformat(timespec="microseconds")
 
 
 class Database:
@@ -35,6 +41,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            require_own_disk(path.parent)
             path.touch(mode=0o600)
         except OSError as error:
             raise StorageError(
@@ -89,6 +96,23 @@ class Database:
         with self._mapped(), self.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def empty(self) -> None:
+        """Forget every row, and write the file anew: no word that was in it is left in its pages or its log.
+
+        Raises StorageError while another process holds the file; call it again then.
+        """
+        with self.write() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+        with self._mapped(), self.engine.connect() as connection:
+            connection.exec_driver_sql("VACUUM")
+            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if busy:
+            raise StorageError(
+                f"All rows are deleted, but another program reads {self.path}: their words are still in its log.",
+                "Close the other program and delete everything once more.",
+            )
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -102,7 +126,7 @@ class Database:
 
 def _engine(path: Path) -> Engine:
     address = URL.create("sqlite", database=str(path))  # a path may hold `?` and `%`
-    engine = create_engine(address, connect_args={"timeout": 5, "check_same_thread": False})
+    engine = create_engine(address, connect_args={"timeout": 5, "check_same_thread": False}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _: Any) -> None:

@@ -5,6 +5,7 @@ Rows become the values of `simulator.interview` and back; a field that an older 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -14,7 +15,7 @@ from sqlalchemy.engine import Connection
 from simulator.errors import OutOfTurnError
 from simulator.interview import Act, Exchange, Interview, Question, Role, Segment, Turn
 from simulator.records import schema
-from simulator.records.database import Database, no_interview, now
+from simulator.records.database import Database, moment, no_interview, now
 from simulator.records.jobs import queue
 
 
@@ -88,6 +89,17 @@ class Interviews:
         with self._database.write() as connection:
             connection.execute(delete(schema.interviews).where(schema.interviews.c.id == interview_id))
         self._database.forget()
+
+    def expire(self, days: int) -> int:
+        """Forget the interviews that began more than so many days ago; how many those were. 0 days keeps all."""
+        if not days:
+            return 0
+        oldest = moment(datetime.now(UTC) - timedelta(days=days))
+        with self._database.write() as connection:
+            gone = connection.execute(delete(schema.interviews).where(schema.interviews.c.started < oldest)).rowcount
+        if gone:
+            self._database.forget()
+        return int(gone)
 
     def keep_draft(self, interview_id: str, text: str) -> None:
         """Keep what is typed but not sent."""

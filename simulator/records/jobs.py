@@ -46,7 +46,9 @@ class Jobs:
         A job that fell silent on its last attempt fails instead, and waits for `retry`.
         """
         jobs, moment = grading_jobs.c, time.time()
-        silent = (jobs.state == "running") & (jobs.lease_until < moment)
+        # No lease is longer than this, unless the clock was set back meanwhile: its end may never come.
+        over = (jobs.lease_until < moment) | (jobs.lease_until > moment + LEASE_SECONDS)
+        silent = (jobs.state == "running") & over
         with self._database.write() as connection:
             given_up = update(grading_jobs).where(silent & (jobs.attempts >= MOST_ATTEMPTS))
             connection.execute(given_up.values(state="failed", error=_GIVEN_UP))

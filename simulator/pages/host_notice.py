@@ -1,0 +1,63 @@
+"""Before an answer goes to another host: which one it is, what it would be sent, and the user's word on it.
+
+Asks once a host, and shows from then on what was sent last. Sends nothing itself.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from simulator import consent
+from simulator.conductor import Conductor
+from simulator.errors import StorageError
+from simulator.interview import Exchange, Question, Role, Turn
+from simulator.outbox import Message
+from simulator.pages.shell import literal, said, words_of
+
+words = partial(words_of, Path(__file__).parent / "host_notice.words.md")
+
+
+def agreed(program: Conductor) -> bool:
+    """Whether answers may be sent where the settings say; draws the question, or what was sent last."""
+    host, folder = program.host, program.settings.data_dir
+    if consent.stays_here(host):
+        return True
+    if consent.given(folder, host):
+        _show(words("sent", host=f"`{host}`"), program.outbox.last)
+        return True
+    with st.container(border=True):
+        st.write(words("ask", host=f"`{host}`"))
+        st.caption(words("masked" if program.settings.mask else "unmasked"))
+        _show(words("sample"), _sample(program))
+        if st.button(words("allow", host=host), type="primary", key="allow-host"):
+            _allow(folder, host)
+    return False
+
+
+def _allow(folder: Path, host: str) -> None:
+    try:
+        consent.give(folder, host)
+    except StorageError as error:
+        st.error(literal(error))
+        return
+    st.rerun()
+
+
+def _show(title: str, messages: Sequence[Message]) -> None:
+    with st.expander(title):
+        if not messages:
+            st.caption(words("nothing sent"))
+            return
+        st.caption(words("sent note"))
+        st.html(said("\n\n".join(f"{role}: {text}" for role, text in messages)))
+
+
+def _sample(program: Conductor) -> list[Message]:
+    """The request that every question about an answer begins with, for an example."""
+    from simulator.methods import read  # heavy: needed on this page only, and only where it asks
+
+    answer = Turn("example", Role.CANDIDATE, words("example answer"))
+    reading = read(program.library.prompts, Exchange(Question("example", words("example question")), (answer,)))
+    return program.outbox.sample([*reading.head, ("user", reading.body)])
