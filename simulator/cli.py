@@ -15,15 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from simulator import cli_drill, cli_exchange, local_model
+from simulator import cli_drill, cli_kept, local_model
 from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
 from simulator.conductor import Conductor
 from simulator.errors import ConfigurationError, InputError, SimulatorError
-from simulator.forgetting import forget_everything
 from simulator.interview import Interview, Next
 from simulator.records import new_id
-from simulator.records.backup import back_up
-from simulator.records.backup import restore as put_back
 from simulator.scorecard import as_json, as_markdown
 from simulator.settings import EMBEDDED, ROOT, load_settings
 
@@ -366,40 +363,6 @@ def guides(
         )
 
 
-@app.command()
-def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], json_: Json = False) -> None:
-    """Copy everything that is kept into one file, while the program goes on."""
-    copied = back_up(load_settings().database, file)
-    data = {"out": str(file), "interviews": copied.interviews, "bytes": copied.size_bytes}
-    _emit(json_, data, f"{copied.interviews} interviews in {file}")
-
-
-@app.command()
-def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `simulator backup` wrote.")], json_: Json = False
-) -> None:
-    """Put a backup in the place of what is kept; what was there stays beside it."""
-    copied = put_back(file, load_settings().database)
-    data = {"interviews": copied.interviews, "aside": str(copied.aside) if copied.aside else None}
-    _emit(json_, data, f"{copied.interviews} interviews restored. What was there before: {copied.aside or 'nothing'}")
-
-
-@app.command()
-def forget(
-    all_: Annotated[bool, typer.Option("--all", help="Interviews, stories, drills, guides: everything.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    json_: Json = False,
-) -> None:
-    """Delete everything that is kept of you on this machine, for good."""
-    if not all_:
-        raise InputError("Nothing is deleted without --all.", "A single interview is deleted on its page.")
-    if not yes and not typer.confirm("Delete everything for good? There is no way back.", err=True):
-        raise typer.Exit(1)
-    with _conductor() as conductor:
-        forget_everything(conductor)
-        _emit(json_, {"deleted": True}, "Everything is deleted. What you exported or backed up stays where it is.")
-
-
 # The model
 
 
@@ -431,8 +394,10 @@ def fetch(json_: Json = False) -> None:
     _emit(json_, {"file": str(path), "sha256": local_model.FILE_SHA256}, str(path))
 
 
-app.command("export")(cli_exchange.export)
-app.command("import")(cli_exchange.import_)
+for _kept in (cli_kept.backup, cli_kept.restore, cli_kept.forget):
+    app.command()(_kept)
+app.command("export")(cli_kept.export)
+app.command("import")(cli_kept.import_)
 app.command("drill")(cli_drill.drill)
 
 

@@ -53,7 +53,7 @@ LAYERS = [
     "drills",
     "progress",
     "export",
-    "cli_exchange",
+    "cli_kept",
     "cli_drill",
     "cli",
     "pages",

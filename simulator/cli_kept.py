@@ -1,4 +1,4 @@
-"""`simulator export` and `simulator import`: everything that is kept, out to one file and in again."""
+"""Everything that is kept: out to a file and in again, copied and put back, and deleted for good."""
 
 import json
 import os
@@ -13,6 +13,9 @@ import typer
 from simulator.conductor import Conductor
 from simulator.errors import InputError, StorageError
 from simulator.export import archive
+from simulator.forgetting import forget_everything
+from simulator.records.backup import back_up
+from simulator.records.backup import restore as put_back
 from simulator.settings import load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -50,6 +53,39 @@ def import_(
         taken = conductor.records.transfer.load(archive.read(document, conductor.library.companies))
     told = [f"{_named(table)}: {one.added} added, {one.left} here already" for table, one in taken.items()]
     print(json.dumps({table: asdict(one) for table, one in taken.items()}) if json_ else "\n".join(told))
+
+
+def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")], json_: Json = False) -> None:
+    """Copy everything that is kept into one file, while the program goes on."""
+    copied = back_up(load_settings().database, file)
+    data = {"out": str(file), "interviews": copied.interviews, "bytes": copied.size_bytes}
+    print(json.dumps(data) if json_ else f"{copied.interviews} interviews in {file}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `simulator backup` wrote.")], json_: Json = False
+) -> None:
+    """Put a backup in the place of what is kept; what was there stays beside it."""
+    copied = put_back(file, load_settings().database)
+    data = {"interviews": copied.interviews, "aside": str(copied.aside) if copied.aside else None}
+    told = f"{copied.interviews} interviews restored. What was there before: {copied.aside or 'nothing'}"
+    print(json.dumps(data) if json_ else told)
+
+
+def forget(
+    all_: Annotated[bool, typer.Option("--all", help="Interviews, stories, drills, guides: everything.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_: Json = False,
+) -> None:
+    """Delete everything that is kept of you on this machine, for good."""
+    if not all_:
+        raise InputError("Nothing is deleted without --all.", "A single interview is deleted on its page.")
+    if not yes and not typer.confirm("Delete everything for good? There is no way back.", err=True):
+        raise typer.Exit(1)
+    with closing(Conductor(load_settings())) as conductor:
+        forget_everything(conductor)
+    told = "Everything is deleted. What you exported or backed up stays where it is."
+    print(json.dumps({"deleted": True}) if json_ else told)
 
 
 def _named(table: str) -> str:
