@@ -1,9 +1,11 @@
 """Short runs of what tests/soak counts in full: kills, power cuts, full disks, cut replies, jumping clocks."""
 
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -43,6 +45,12 @@ def assert_kept(tally: Tally, times: int) -> None:
 
 
 # Kills
+
+
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A page drawn by an earlier test leaves its script as the main module, and every child would begin by running it.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
 
 
 def test_worker_kills_lose_nothing_grade_nothing_twice_and_leave_nothing_stuck(tmp_path: Path) -> None:
