@@ -21,10 +21,6 @@ from simulator.settings import CHECKWISE, Settings
 from simulator.strategy import Aim
 
 QUESTION = Question("q1", "Tell me about a launch that ran late, and what you yourself did about it.")
-ANSWER = (
-    "In Q2 2023 our checkout migration was three weeks behind. I ran it as the product manager. The payments team "
-    "was blocked because the fraud vendor kept changing its API, so I decided to cut the loyalty points feature."
-)
 REPLY = "We moved the vendor’s sandbox\nto our side. It held."
 CRITERIA = {check.id for check in shipped().rubrics[STORY_RUBRIC].checks if check.is_criterion}
 EQUAL = equal_rule(shipped().rubrics[STORY_RUBRIC])

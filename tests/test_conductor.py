@@ -10,10 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conducting import ANSWER, OTHER, REPLY, SECONDS, Starts, failed, followed, graded, until
+from conducting import REPLY, SECONDS, Starts, failed, followed, graded, until
 from conftest import SHOWN, START_UP, ScriptedModel, judging, shipped
 from fault_server import Messages, completion, events, failure, hang, streamed
 from filelock import FileLock
+from telling import ANSWER, OTHER
 
 from simulator.conductor import STORY_RUBRIC, Conductor, Loading
 from simulator.errors import (

@@ -5,8 +5,9 @@ import time
 from contextlib import closing
 
 import pytest
-from conducting import ANSWER, OTHER, REPLY, RETOLD, Starts, followed, graded, until
+from conducting import REPLY, Starts, followed, graded, until
 from conftest import ScriptedModel, judging, shipped
+from telling import ANSWER, OTHER, RETOLD
 
 from simulator.clock import ANNOUNCED_SECONDS, GRADED, LEAST_FOR_A_PROBE_SECONDS
 from simulator.conductor import Conductor

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conducting import ANSWER, followed, graded, until
+from conducting import followed, graded, until
 from conftest import Visit
 from keeping import answered
+from telling import ANSWER
 
 from simulator.conductor import Conductor
 from simulator.drills.drill import new_card

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from chromadb.api.shared_system_client import SharedSystemClient
-from conducting import ANSWER, SECONDS, Starts, followed, until
+from conducting import SECONDS, Starts, followed, until
 from conftest import embeddings, shipped
 from langchain_core.embeddings import Embeddings
+from telling import ANSWER
 
 from simulator.conductor import Loading
 from simulator.embeddings import MODEL_ID

@@ -6,14 +6,8 @@ from collections.abc import Callable
 import pytest
 from conftest import ScriptedModel, judging, shipped
 from fault_server import Messages, Request, Step, failure, refusal
-from interviewing import (
-    ANSWER,
-    QUESTION,
-    REPLY,
-    aimed,
-    said,
-    told,
-)
+from interviewing import QUESTION, REPLY, aimed, said, told
+from telling import ANSWER
 
 from simulator.conduct import Conduct, invented
 from simulator.errors import ModelUnavailableError

@@ -11,8 +11,9 @@ from contextlib import closing
 
 import pytest
 from browsing import SLOW_MS, Site
-from conducting import ANSWER, REPLY, until
+from conducting import REPLY, until
 from playwright.sync_api import Browser, Locator, Page, expect
+from telling import ANSWER
 
 from simulator.interview import Interview
 from simulator.records import Records

@@ -8,10 +8,10 @@ from contextlib import closing
 
 import pytest
 from browsing import Site, finish, send
-from conducting import ANSWER
 from conftest import ScriptedModel, judging, shipped
 from fault_server import Messages
 from playwright.sync_api import Page, expect
+from telling import ANSWER
 
 from simulator.conduct import Conduct
 from simulator.interview import Interview

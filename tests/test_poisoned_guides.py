@@ -9,11 +9,12 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from conducting import ANSWER, OTHER, REPLY, Starts, followed, graded, until
+from conducting import REPLY, Starts, followed, graded, until
 from conftest import ScriptedModel, embeddings, judging, shipped
 from fault_server import Messages
 from interviewing import Interviewers, aimed, said, told
 from langchain_core.embeddings import Embeddings
+from telling import ANSWER, OTHER
 
 from simulator import guides
 from simulator.embeddings import MODEL_ID

@@ -120,8 +120,9 @@ def test_with_only_a_loopback_a_whole_run_works_and_calls_nothing_else(
     script: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     calls = alone(script, environment, tmp_path)
-    if not calls:
-        pytest.skip("it works; without strace nobody saw what it tried to call")
+    if not shutil.which("strace"):
+        pytest.skip("the run works without a network; only strace (not installed) sees what it tried to call")
+    assert calls  # those to the loopback at least: the spy was there
     assert [call for call in calls if not HERE.search(call)] == []
 
 

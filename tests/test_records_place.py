@@ -71,5 +71,5 @@ def test_where_there_is_no_table_nothing_is_refused(mounted: Path, text: str | N
 
 def test_the_machines_own_table_is_read() -> None:
     if not module.MOUNTS.exists():
-        pytest.skip("only Linux has one")
+        pytest.skip("only Linux lists its mounts in /proc/self/mountinfo")
     assert kind_of(Path("/proc")) == "proc"

@@ -5,19 +5,8 @@ from dataclasses import replace
 import pytest
 from conftest import ScriptedModel, judging, shipped
 from fault_server import Messages
-from interviewing import (
-    ANSWER,
-    CRITERIA,
-    EQUAL,
-    QUESTION,
-    REPLY,
-    Interviewers,
-    aimed,
-    checks_asked,
-    missing_only,
-    said,
-    told,
-)
+from interviewing import CRITERIA, EQUAL, QUESTION, REPLY, Interviewers, aimed, checks_asked, missing_only, said, told
+from telling import ANSWER, OTHER, RETOLD
 
 from simulator.interview import Act, Exchange, Question, Role, Turn
 from simulator.interviewer import (
@@ -206,16 +195,6 @@ def test_a_company_that_asks_for_technical_depth_asks_one_technical_question_and
     assert first.topic == "technical"
     assert aimed(stripe, told(ANSWER), (first.id,)).hits[0].passage.topic != "technical"
     assert aimed(uber, told(ANSWER)).hits[0].passage.topic != "technical"
-
-
-RETOLD = (
-    "The checkout migration in the second quarter of 2023 ran three weeks late, and I was its product manager. The "
-    "fraud vendor changed its API again and again, which blocked the payments team. I cut the loyalty points."
-)
-OTHER = (
-    "Our warehouse in Lyon lost parcels every night. I sat with the night shift for a week and saw that two belts "
-    "shared one scanner. I had a second one put in, and losses fell from forty a night to three."
-)
 
 
 def test_a_story_that_is_told_again_is_noticed_and_another_one_is_not(interviewer: Interviewer) -> None:

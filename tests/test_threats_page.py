@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from browsing import SLOW_MS, Site, finish, send
-from conducting import ANSWER, OTHER, REPLY
+from conducting import REPLY
 from conftest import ScriptedModel, judging
 from fault_server import Messages, failure
 from past_interviews import QUESTION, grade, held_round, keep, probe, said
 from playwright.sync_api import Browser, Dialog, Page, Request, expect
+from telling import ANSWER, OTHER
 
 from simulator.interview import Interview, open_interview
 from simulator.records import Guide, Records, new_id

@@ -11,11 +11,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conducting import ANSWER, REPLY
+from conducting import REPLY
 from conftest import ScriptedModel, judging, shipped
 from interviewing import Interviewers, aimed, said, told
 from past_interviews import held_round, keep
 from past_interviews import said as spoken
+from telling import ANSWER
 
 from simulator.conduct import REPEATED_WORDS, repeats
 from simulator.errors import StorageError

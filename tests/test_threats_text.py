@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conducting import ANSWER, followed
+from conducting import followed
 from conftest import Visit, shipped
 from past_interviews import grade, held_round, keep, said
+from telling import ANSWER
 
 from simulator.conductor import Conductor
 from simulator.export import archive

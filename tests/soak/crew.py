@@ -13,12 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine, event
 
 from simulator import grading
 from simulator.conductor import Conductor
+from simulator.grader import Grader
 from simulator.interview import Exchange, Interview, Next
 from simulator.records import Records, jobs, new_id
 from simulator.records.interviews import Interviews
@@ -115,7 +116,8 @@ def grade_for_ever(path: Path, tell: Connection, point: Point | None) -> None:
     tell_grades(tell.send)
     if point:
         die_at(point)
-    worker = grading.GradingWorker(Records(path), lambda kind: ScriptedGrader(), lambda: True)  # type: ignore
+    grader = cast(Grader, ScriptedGrader())  # no more is needed of it than to grade
+    worker = grading.GradingWorker(Records(path), lambda kind: grader, lambda: True)
     worker.start()
     tell.send(("ready",))
     supervisor = multiprocessing.parent_process()
