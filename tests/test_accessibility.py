@@ -17,9 +17,12 @@ PAGES = ("practise", "drill", "stories", "progress", "guide")
 def findings(page: Page) -> list[str]:
     """What axe-core holds to be serious, with the elements, without what is the framework's own."""
     page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+    page.mouse.move(0, 0)
+    page.add_style_tag(content="* { transition: none !important; animation: none !important; }")  # pale as they last
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
     told = Axe().run(page).response["violations"]
     return [
-        f"{one['id']}: {node['html'][:160]}"
+        f"{one['id']}: {node['html'][:90]} {[why['message'] for why in node['any']][:1]}"
         for one in told
         if one["impact"] in ("serious", "critical") and one["id"] not in FRAMEWORK
         for node in one["nodes"]

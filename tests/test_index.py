@@ -259,6 +259,17 @@ def test_a_probe_is_found_by_the_moment_that_it_is_for_and_by_its_title_not_by_i
     assert index.search(query, "meta", 1)[0].passage == staged
 
 
+def test_a_plain_probe_gives_way_to_one_whose_moment_is_as_near_and_not_to_one_that_is_far(
+    tmp_path: Path, embeddings: Embeddings
+) -> None:
+    when = "Everything went out at once, to every store."
+    scene = Passage("meta/77", "probe", "What was your gate?", "meta", ask="What was your gate?", when=when)
+    plain = replace(scene, id="meta/0", plain=True)
+    far = replace(scene, id="meta/78", when="The candidate names a tool and nothing that was done with it.")
+    found = PassageIndex(tmp_path, [scene, plain, far], embeddings, MODEL_ID).search(when, "meta", 3)
+    assert [hit.passage for hit in found] == [scene, plain, far]
+
+
 def test_shared_words_add_to_a_score_and_can_change_the_order(
     index: PassageIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
