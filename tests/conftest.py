@@ -120,7 +120,7 @@ def scripted_model() -> Iterator[ScriptedModel]:
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
+    """Retries follow at once, unless the server itself asks to wait."""
     monkeypatch.setattr("tenacity.wait_random_exponential", lambda **_: lambda _state: 0.0)
 
 

@@ -1,14 +1,11 @@
-"""The one door to chat models: LangChain's clients, one retry policy, one total deadline, one error map.
+"""Talking to a chat model through LangChain's client: one retry policy, one total deadline, two lanes.
 
 Whatever stands behind it (the embedded server, an OpenAI-compatible address, another provider), the rest
 of the program sees `ChatModel` and the errors of `simulator.errors`. Knows no prompt and no rubric.
 """
 
 import itertools
-import json
-import logging
 import math
-import os
 import queue
 import threading
 import time
@@ -16,9 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import openai
 import tenacity
@@ -27,20 +22,13 @@ from pydantic import BaseModel
 from simulator import local_model
 from simulator.errors import (
     ConfigurationError,
-    ModelRefusedError,
     ModelUnavailableError,
-    SimulatorError,
     UnusableReplyError,
 )
-from simulator.settings import EMBEDDED, Settings
+from simulator.models.faults import BusyError, checked_text, mapped, refuse_refusal
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-
-# Whatever the environment says: LangChain would send each request to a tracing service as well, and the client would
-# write it into a log.
-os.environ["LANGSMITH_TRACING_V2"] = "false"
-logging.getLogger("openai").setLevel(logging.INFO)
 
 MOST_ATTEMPTS = 5
 MOST_TYPED_TOKENS = 4_096
@@ -48,7 +36,6 @@ TOP_LOGPROBS = 20
 LEAST_YES_NO_MASS = 0.2
 MOST_YES_NO_MASS = 1.01
 """A little over 1, for sums of rounded shares."""
-LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 Message = tuple[str, str]
 """A role (`system`, `user`, `assistant`) and its text."""
@@ -61,14 +48,6 @@ class Lane(IntEnum):
 
     LIVE = 0
     BACKGROUND = 1
-
-
-class _BusyError(ModelUnavailableError):
-    """Worth another try: overload, a dropped connection. `wait_seconds` is what the server asked for."""
-
-    def __init__(self, problem: str, wait_seconds: float = 0.0) -> None:
-        super().__init__(problem, "Try again in a moment.")
-        self.wait_seconds = wait_seconds
 
 
 class NeitherWordError(UnusableReplyError):
@@ -142,7 +121,7 @@ class ChatModel:
     def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> str:
         """The whole reply. Raises UnusableReplyError when it is empty or was cut at `max_tokens`."""
         message = self._call(lambda: self._chat.invoke(list(messages), **self._options(max_tokens, lane)), lane)
-        return _checked_text(_text(message), message.response_metadata, message.additional_kwargs)
+        return checked_text(_text(message), message.response_metadata, message.additional_kwargs)
 
     def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
         """The reply in pieces. Asked again only until the first piece: after it, the reader may have shown it.
@@ -183,7 +162,7 @@ class ChatModel:
             stop.set()
         if not finish:
             raise ModelUnavailableError("The model's reply broke off.", "Try again.")
-        _checked_text(said, {"finish_reason": finish}, {})
+        checked_text(said, {"finish_reason": finish}, {})
 
     def _next(self, pieces: "queue.Queue[Any]", deadline: float) -> Any:
         left = deadline - time.monotonic()
@@ -194,7 +173,7 @@ class ChatModel:
         except queue.Empty:
             raise self._too_late() from None
         if isinstance(got, BaseException):
-            raise _mapped(got, self.name) from got
+            raise mapped(got, self.name) from got
         return got
 
     def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.LIVE, *, fresh: bool = False) -> YesNo:
@@ -207,7 +186,7 @@ class ChatModel:
         """
         options = self._options(1, lane, fresh=fresh) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         message = self._call(lambda: self._chat.invoke(list(messages), **options), lane)
-        _refuse_refusal(message.response_metadata, message.additional_kwargs)
+        refuse_refusal(message.response_metadata, message.additional_kwargs)
         try:
             rivals = message.response_metadata["logprobs"]["content"][0]["top_logprobs"]
         except (KeyError, IndexError, TypeError):
@@ -248,7 +227,7 @@ class ChatModel:
         asked = self._chat.with_structured_output(kind, include_raw=True, **options)
         found: Any = self._call(lambda: asked.invoke(list(messages)), lane)
         message = found["raw"]
-        _refuse_refusal(message.response_metadata, message.additional_kwargs)
+        refuse_refusal(message.response_metadata, message.additional_kwargs)
         if not isinstance(found["parsed"], kind):
             raise UnusableReplyError(f"{self.name} sent no {kind.__name__} of the form that was asked for.")
         return found["parsed"]
@@ -287,7 +266,7 @@ class ChatModel:
             except queue.Empty:
                 raise self._too_late() from None
             if error is not None:
-                raise _mapped(error, self.name) from error
+                raise mapped(error, self.name) from error
             return value  # type: ignore[no-any-return]  # what `call` returned, through the queue
 
         def wait(state: tenacity.RetryCallState) -> float:
@@ -300,7 +279,7 @@ class ChatModel:
             return state.attempt_number >= MOST_ATTEMPTS or time.monotonic() + pause >= deadline
 
         policy = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_BusyError), wait=wait, stop=stop, reraise=True
+            retry=tenacity.retry_if_exception_type(BusyError), wait=wait, stop=stop, reraise=True
         )
         return policy(attempt)
 
@@ -321,137 +300,3 @@ def _mass(rivals: Sequence[dict[str, Any]], word: str) -> float:
     """The probability of all spellings of `word` among the rivals for the first token."""
     spelled = (rival for rival in rivals if rival["token"].strip().strip('."*').lower() == word)
     return sum(math.exp(rival["logprob"]) for rival in spelled)
-
-
-def _refuse_refusal(metadata: dict[str, Any], extra: dict[str, Any]) -> None:
-    finish = metadata.get("finish_reason") or metadata.get("stop_reason")
-    if extra.get("refusal") or finish in ("content_filter", "refusal"):
-        raise ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
-
-
-def _checked_text(text: str, metadata: dict[str, Any], extra: dict[str, Any]) -> str:
-    _refuse_refusal(metadata, extra)
-    finish = metadata.get("finish_reason") or metadata.get("stop_reason")
-    if finish in ("length", "max_tokens"):
-        raise UnusableReplyError("The model's reply was cut at its length limit.")
-    if not finish or not text.strip():
-        raise UnusableReplyError("The model's reply was empty or broke off.")
-    return text
-
-
-_MALFORMED = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What the clients raise over a body that is not what they expect."""
-
-
-def _mapped(error: BaseException, name: str) -> BaseException:
-    """The one map from what the clients raise to the errors of this program."""
-    if isinstance(error, SimulatorError):
-        return error
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return ConfigurationError(f"{name} refused the key.", "Check SIMULATOR_API_KEY.")
-    if isinstance(error, openai.NotFoundError):
-        return ConfigurationError(
-            f"{name} is not known at that address.", "Check SIMULATOR_MODEL and SIMULATOR_BASE_URL."
-        )
-    if isinstance(error, openai.RateLimitError | openai.InternalServerError):
-        asked = _retry_after(error)
-        if asked > LONGEST_RETRY_AFTER_SECONDS:
-            return ModelUnavailableError(f"{name} asks to wait {asked:g} seconds.", "Try again later.")
-        return _BusyError(f"{name} is overloaded (status {error.status_code}).", asked)
-    if isinstance(error, openai.APITimeoutError):
-        return ModelUnavailableError(f"{name} did not answer in time.", "Try again.")
-    if isinstance(error, openai.APIConnectionError):
-        return _BusyError(f"{name} cannot be reached, or the connection broke.")
-    if isinstance(error, openai.BadRequestError):
-        key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
-        told = str(error.message)
-        told = (told.replace(key, "***") if len(key) > 8 else told)[:200]  # some servers repeat the key
-        return UnusableReplyError(f"{name} refused the request: {told}.", "Check the model's context size.")
-    if isinstance(error, openai.ContentFilterFinishReasonError):
-        return ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
-    if isinstance(error, openai.LengthFinishReasonError):
-        return UnusableReplyError(f"{name}'s reply was cut at its length limit.")
-    if isinstance(error, (openai.APIError, json.JSONDecodeError, *_MALFORMED)):
-        return UnusableReplyError(f"{name} sent something that is not a reply ({type(error).__name__}).")
-    if isinstance(error, Exception):  # another provider's client, whose error classes aren't known here
-        return ModelUnavailableError(f"{name} failed with {type(error).__name__}.", "Try again.")
-    return error
-
-
-def _retry_after(error: openai.APIStatusError) -> float:
-    try:
-        asked = float(error.response.headers.get("retry-after", "0"))
-    except ValueError:
-        return 0.0
-    return asked if asked > 0 else 0.0  # NaN is not
-
-
-def open_model(settings: Settings) -> ChatModel:
-    """Make the model that the settings name; starts the embedded server where that is the one."""
-    if settings.model == EMBEDDED and not settings.base_url:
-        weights = local_model.checked_weights(settings.cache_dir, settings.model_file)
-        endpoint = local_model.serve(
-            weights, settings.context_tokens, settings.threads, settings.cache_dir / "logs" / "model.log"
-        )
-        chat = _openai_compatible("embedded", endpoint.base_url, endpoint.key, settings.call_timeout_seconds)
-        return ChatModel(chat, weights.stem, settings.call_timeout_seconds, host="", endpoint=endpoint)
-    key = settings.api_key.get_secret_value()
-    if settings.base_url:
-        if settings.model == EMBEDDED:
-            raise ConfigurationError("SIMULATOR_BASE_URL is set without SIMULATOR_MODEL.", "Name the model too.")
-        host = _host_of(settings.base_url)
-        chat = _openai_compatible(settings.model, settings.base_url, key or "none", settings.call_timeout_seconds)
-        return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host)
-    return _any_provider(settings, key)
-
-
-def _host_of(base_url: str) -> str:
-    """The host of a web address. Raises ConfigurationError without showing it: there may be a password."""
-    try:
-        address = urlsplit(base_url)
-        host = address.hostname if address.scheme in ("http", "https") and address.port != 0 else None
-    except ValueError:
-        host = None
-    if not host:
-        raise ConfigurationError("SIMULATOR_BASE_URL is not a web address.", "Give it as http://host:port/v1.")
-    return host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _openai_compatible(model: str, base_url: str, key: str, timeout_seconds: float) -> "BaseChatModel":
-    from langchain_openai import ChatOpenAI
-
-    # What stays on this machine must not go through a proxy that the environment names.
-    direct = openai.DefaultHttpxClient(trust_env=False) if _is_loopback(_host_of(base_url)) else None
-    return ChatOpenAI(
-        model=model,
-        base_url=base_url,
-        api_key=key,  # type: ignore[arg-type]  # a plain string is accepted and wrapped
-        max_retries=0,
-        http_client=direct,
-        timeout=timeout_seconds,
-        temperature=0.0,
-        seed=0,
-    )
-
-
-def _any_provider(settings: Settings, key: str) -> ChatModel:
-    from langchain.chat_models import init_chat_model
-
-    options: dict[str, Any] = {"temperature": 0.0, "max_retries": 0, "timeout": settings.call_timeout_seconds}
-    if key:
-        options["api_key"] = key
-    try:
-        chat = init_chat_model(settings.model, **options)
-    except (ImportError, ValueError, openai.OpenAIError) as error:
-        told = str(error).splitlines()[0]
-        raise ConfigurationError(
-            f"SIMULATOR_MODEL={settings.model} cannot be used: {told}", "Install the provider or set its key."
-        ) from error
-    return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=settings.model.split(":")[0])
