@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simulator.language import runs
 from simulator.markdown import Document
 
 MOST_WORDS = 45
@@ -85,12 +86,7 @@ def invented(question: str, known: str) -> list[str]:
 
 def repeats(question: str, told: str, known: str) -> bool:
     """Whether a question reads out what the model was told, but for what is known anyway."""
-    return bool(_runs(question) & _runs(told) - _runs(known))
-
-
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = _WORD.findall(text.lower())
-    return {tuple(words[at : at + REPEATED_WORDS]) for at in range(len(words) - REPEATED_WORDS + 1)}
+    return bool(runs(question, REPEATED_WORDS) & runs(told, REPEATED_WORDS) - runs(known, REPEATED_WORDS))
 
 
 def same(one: str, other: str) -> bool:

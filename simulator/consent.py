@@ -1,21 +1,11 @@
 """Which hosts may be sent the candidate's answers: asked once a host, kept as lines of a file in the data folder."""
 
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from simulator.errors import StorageError
+from simulator.settings import stays_here
 
 FILE = "allowed-hosts.txt"
-
-
-def stays_here(host: str) -> bool:
-    """Whether a host (as in an address, with or without a port; empty for none) is this machine itself."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name in ("", "localhost")
 
 
 def given(folder: Path, host: str) -> bool:

@@ -24,6 +24,7 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 
 from simulator.errors import ContentError
+from simulator.language import runs
 from simulator.library import GENERAL
 from simulator.prompts import clean
 from simulator.records import Guide
@@ -82,13 +83,16 @@ def older_editions(guide: Guide, kept: Iterable[Guide]) -> list[Guide]:
         for one in kept
         if one.id != guide.id
         and one.company == guide.company
-        and len(new & _runs(one)) >= (TITLED_EDITION if one.title == guide.title else EDITION) * len(_runs(one))
+        and _share(_runs(one), new) >= (TITLED_EDITION if one.title == guide.title else EDITION)
     ]
 
 
 def _runs(guide: Guide) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", " ".join(guide.passages).lower())
-    return {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))}
+    return runs(" ".join(guide.passages), 5)
+
+
+def _share(old: set[tuple[str, ...]], new: set[tuple[str, ...]]) -> float:
+    return len(old & new) / len(old) if old else 0.0
 
 
 def _parsed(name: str, kind: str, data: bytes) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from collections.abc import Collection, Sequence
 
 from simulator.library import Library
 from simulator.masking import Vault, found
+from simulator.prompts import Message
 
-Message = tuple[str, str]
-"""A role (`system`, `user`, `assistant`) and its text."""
 _FENCED = re.compile(r"<<< candidate (\w+)\n(.*?)\n>>> candidate \1$", re.DOTALL | re.MULTILINE)
 _WORD = re.compile(r"\b(?:[a-z]+(?:'[a-z]+)?|[A-Z]{2,})\b")
 

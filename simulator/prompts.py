@@ -16,6 +16,8 @@ from jinja2.sandbox import SandboxedEnvironment
 from simulator.errors import ContentError
 from simulator.markdown import Document
 
+Message = tuple[str, str]
+"""A role (`system`, `user`, `assistant`) and its text."""
 _JINJA = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _CHAT_TOKENS = re.compile(r"<\|[^|<>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>")

@@ -1,7 +1,10 @@
 """One frozen settings object, made once from the environment and an optional `.env` file."""
 
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -64,6 +67,15 @@ class Settings(BaseSettings):
         if value and info.data.get("embeddings", EMBEDDED) != EMBEDDED:
             raise ValueError("what is embedded elsewhere is not masked; leave SIMULATOR_EMBEDDINGS unset")
         return value
+
+
+def stays_here(host: str) -> bool:
+    """Whether a host (as in an address, with or without a port; empty for none) is this machine itself."""
+    name = urlsplit(f"//{host}").hostname or ""
+    for one in (host, name):
+        with suppress(ValueError):
+            return ip_address(one).is_loopback
+    return name == "localhost" or not host
 
 
 def load_settings() -> Settings:

@@ -18,7 +18,7 @@ from simulator import consent
 from simulator.conductor import Conductor
 from simulator.pages import shell
 from simulator.records import new_id
-from simulator.settings import ROOT, Settings
+from simulator.settings import ROOT, Settings, stays_here
 
 TESTS = Path(__file__).parent
 STORY = (
@@ -218,3 +218,18 @@ def test_with_masking_no_request_of_an_interview_holds_a_name_and_the_candidate_
     assert len([one for one in sent if START_UP not in one]) > 3
     assert [secret for secret in SECRETS for one in sent if secret in one] == []
     assert any("[COMPANY_1]" in one and "4% to 1%" in one for one in sent)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost", "localhost:8080", "127.0.0.1", "127.8.9.1:80", "::1", "[::1]:8080"]
+)
+def test_this_machine_is_known_by_all_its_names(host: str) -> None:
+    assert stays_here(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["models.example", "10.0.0.7:80", "localhost.example", "2001:db8::1", "::ffff:8.8.8.8", "[2001:db8::1]:80"],
+)
+def test_another_machine_is_not_taken_for_this_one(host: str) -> None:
+    assert not stays_here(host)

@@ -26,6 +26,7 @@ from simulator.errors import (
     UnusableReplyError,
 )
 from simulator.models.faults import BusyError, checked_text, mapped, refuse_refusal
+from simulator.prompts import Message
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -37,8 +38,6 @@ LEAST_YES_NO_MASS = 0.2
 MOST_YES_NO_MASS = 1.01
 """A little over 1, for sums of rounded shares."""
 
-Message = tuple[str, str]
-"""A role (`system`, `user`, `assistant`) and its text."""
 T = TypeVar("T")
 Typed = TypeVar("Typed", bound=BaseModel)
 

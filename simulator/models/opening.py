@@ -2,7 +2,6 @@
 
 import logging
 import os
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ import openai
 from simulator import local_model
 from simulator.errors import ConfigurationError
 from simulator.models.chat import ChatModel
-from simulator.settings import EMBEDDED, Settings
+from simulator.settings import EMBEDDED, Settings, stays_here
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -53,18 +52,11 @@ def _host_of(base_url: str) -> str:
     return host
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _openai_compatible(model: str, base_url: str, key: str, timeout_seconds: float) -> "BaseChatModel":
     from langchain_openai import ChatOpenAI
 
     # What stays on this machine must not go through a proxy that the environment names.
-    direct = openai.DefaultHttpxClient(trust_env=False) if _is_loopback(_host_of(base_url)) else None
+    direct = openai.DefaultHttpxClient(trust_env=False) if stays_here(_host_of(base_url)) else None
     return ChatOpenAI(
         model=model,
         base_url=base_url,

@@ -13,8 +13,9 @@ from simulator import consent
 from simulator.conductor import Conductor
 from simulator.errors import StorageError
 from simulator.interview import Exchange, Question, Role, Turn
-from simulator.outbox import Message
 from simulator.pages.shell import literal, said, words_of
+from simulator.prompts import Message
+from simulator.settings import stays_here
 
 words = partial(words_of, Path(__file__).parent / "host_notice.words.md")
 
@@ -22,7 +23,7 @@ words = partial(words_of, Path(__file__).parent / "host_notice.words.md")
 def agreed(program: Conductor) -> bool:
     """Whether answers may be sent where the settings say; draws the question, or what was sent last."""
     host, folder = program.host, program.settings.data_dir
-    if consent.stays_here(host):
+    if stays_here(host):
         return True
     if consent.given(folder, host):
         _show(words("sent", host=f"`{host}`"), program.outbox.last)
