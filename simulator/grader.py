@@ -85,6 +85,11 @@ class Grader:
         """Whether the model is asked about this check at all."""
         return bool(self._calibration(check).slope)
 
+    def shown_in(self, check: Check, sentences: Sequence[Sentence]) -> str:
+        """The sentence of these that shows the check best, as code sees it; empty where none is likely to."""
+        evidence = self._locate(check, sentences).evidence
+        return evidence[0].text if evidence else ""
+
     def _calibration(self, check: Check) -> Calibration:
         return self.rule.calibrations.get(check.id, Calibration())
 

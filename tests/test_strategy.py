@@ -279,6 +279,23 @@ def test_a_second_question_that_the_passage_does_not_ask_is_replaced(
     assert phrasing.text.endswith(aim.ask)
 
 
+@pytest.mark.parametrize(
+    ("open_check", "taken_up"), [("escalation.who", "I cut the gift cards"), ("result.baseline", "31 percent")]
+)
+def test_a_plain_probe_takes_up_what_was_done_or_how_it_ended(
+    open_check: str, taken_up: str, interviewer_of: Interviewers, scripted_model: ScriptedModel
+) -> None:
+    answer = (
+        "I am the product manager for lockers in Poland, which is a large market with a lot of parcels every day. "
+        "I cut the gift cards from the first release, so that the returns could open in April. "
+        "In the end 31 percent of all returns went through lockers in the first month."
+    )
+    scripted_model.reply = judging(missing_only(open_check), sure=0.99)
+    aim = aimed(interviewer_of("uber"), told(answer))
+    assert aim.check.id == open_check and aim.hits[0].passage.plain
+    assert taken_up in aim.quote
+
+
 def test_what_an_earlier_probe_has_quoted_is_not_quoted_again(
     interviewer: Interviewer, scripted_model: ScriptedModel
 ) -> None:
