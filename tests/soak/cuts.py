@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from conducting import ANSWER as STORY
+from telling import ANSWER as STORY
 from conftest import ScriptedModel, grader_over, shipped
 from fault_server import Request, Step
 from interviewing import REPLY, told
