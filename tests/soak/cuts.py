@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from telling import ANSWER as STORY
 from conftest import ScriptedModel, grader_over, shipped
 from fault_server import Request, Step
 from interviewing import REPLY, told
+from telling import ANSWER as STORY
 
 from simulator.conductor import STORY_RUBRIC, Conductor
 from simulator.errors import SimulatorError
