@@ -6,6 +6,7 @@ Computes nothing of its own: the figures are those that the suites report.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,24 +23,28 @@ EXIT_FAILED, EXIT_INCONCLUSIVE = 1, 3
 
 
 class Goal(BaseModel):
-    """One bound on a figure. `exactly` is a count that allows no exception, whatever its interval."""
+    """One bound on a figure. `within` is one to both sides of nothing; `exactly` is a count that allows no exception,
+    whatever its interval."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     least: float | None = None
     most: float | None = None
+    within: float | None = Field(None, gt=0)
     exactly: float | None = None
 
     @model_validator(mode="after")
     def _one_bound(self) -> "Goal":
-        if sum(bound is not None for bound in (self.least, self.most, self.exactly)) != 1:
-            raise ValueError("give one of least, most and exactly")
+        if sum(bound is not None for bound in (self.least, self.most, self.within, self.exactly)) != 1:
+            raise ValueError("give one of least, most, within and exactly")
         return self
 
     def as_text(self) -> str:
         """In words: `at least 0.8`."""
         if self.exactly is not None:
             return f"exactly {self.exactly:g}"
+        if self.within is not None:
+            return f"within {self.within:g}"
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
 
     def state(self, figure: Figure) -> State:
@@ -47,10 +52,15 @@ class Goal(BaseModel):
         if self.exactly is not None:
             return "passed" if math.isclose(figure.value, self.exactly, abs_tol=1e-9) else "failed"
         low, high = (figure.value, figure.value) if math.isnan(figure.low) else (figure.low, figure.high)
-        least, most = -math.inf if self.least is None else self.least, math.inf if self.most is None else self.most
+        least, most = self._bounds()
         if low >= least and high <= most:
             return "passed"
         return "failed" if high < least or low > most else "inconclusive"
+
+    def _bounds(self) -> tuple[float, float]:
+        if self.within is not None:
+            return -self.within, self.within
+        return -math.inf if self.least is None else self.least, math.inf if self.most is None else self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,8 @@ _GOALS = TypeAdapter(Annotated[dict[str, Goal], Field(min_length=1)])
 
 
 def load_goals(path: Path) -> dict[str, Goal]:
-    """The goals of a file, by the name of the figure. Raises InputError that names the file and the goal."""
+    """The goals of a file, by the name of the figure; a `*` in it stands for anything: one goal then holds several.
+    Raises InputError that names the file and the goal."""
     try:
         return _GOALS.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -119,7 +130,11 @@ def judged(run: Run, goals: Mapping[str, Goal]) -> Outcome:
             if left := sum(case.id not in results for case in suite.cases(run.split)):
                 reason = f"{left} cases of {suite.name} are not done"
                 undone |= {figure.name: reason for figure in found}
-    lines = (_line(name, goal, figures.get(name), undone.get(name, "")) for name, goal in goals.items())
+    lines = (
+        _line(name, goal, figures.get(name), undone.get(name, ""))
+        for pattern, goal in goals.items()
+        for name in [one for one in figures if fnmatchcase(one, pattern)] or [pattern]
+    )
     return Outcome(run.folder.name, tuple(lines))
 
 

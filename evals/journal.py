@@ -56,8 +56,11 @@ class Journal:
         self._spent = threading.local()
         self._last = ""
 
-    def yes_no(self, messages: Sequence[Message], lane: Lane = Lane.BACKGROUND, *, fresh: bool = False) -> YesNo:
-        key = digest_of(self.name, *_texts(messages))
+    def yes_no(
+        self, messages: Sequence[Message], lane: Lane = Lane.BACKGROUND, *, fresh: bool = False, take: str = ""
+    ) -> YesNo:
+        """The log-odds of yes. A `take` with a name is another reply to the same words, kept beside the first."""
+        key = digest_of(self.name, *_texts(messages), *([take] if take else []))
         if (kept := self._found(key)) is not None:
             return YesNo(kept["odds"], kept.get("mass", math.nan))
         # A first look at these words is fresh also where a run goes on in their middle.
@@ -68,8 +71,11 @@ class Journal:
         self._keep(key, {"odds": round(reply.log_odds, 4), "mass": round(reply.mass, 3)}, started)
         return YesNo(round(reply.log_odds, 4), round(reply.mass, 3))
 
-    def typed(self, messages: Sequence[Message], kind: type[Typed], lane: Lane = Lane.BACKGROUND) -> Typed:
-        key = digest_of(self.name, json.dumps(kind.model_json_schema()), *_texts(messages))
+    def typed(
+        self, messages: Sequence[Message], kind: type[Typed], lane: Lane = Lane.BACKGROUND, *, take: str = ""
+    ) -> Typed:
+        """The typed reply; `take` as for `yes_no`."""
+        key = digest_of(self.name, json.dumps(kind.model_json_schema()), *_texts(messages), *([take] if take else []))
         if (kept := self._found(key)) is not None:
             return kind.model_validate(kept["typed"])
         started = time.monotonic()

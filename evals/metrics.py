@@ -103,16 +103,34 @@ def bootstrap(statistic: Callable[[Array], float], clusters: Sequence[str]) -> I
     Bootstrap): with twelve questions plain ones cover 90 to 92 % instead of 95 %."""
     names = np.asarray(clusters)
     groups = [np.flatnonzero(names == name) for name in sorted(set(clusters))]
+    drawn = [statistic(np.concatenate([groups[i] for i in draw])) for draw in _draws(len(groups))]
+    low, high = _ends(np.asarray(drawn), len(groups))
+    return Interval(statistic(np.arange(len(names))), low, high, len(names))
+
+
+def mean_interval(values: Sequence[float], clusters: Sequence[str]) -> Interval:
+    """`bootstrap` of a mean, in a hundredth of the time; not a number of nothing."""
+    if not len(values):
+        return Interval(math.nan, math.nan, math.nan, 0)
+    of, names = np.asarray(values, dtype=float), np.unique(np.asarray(clusters), return_inverse=True)[1]
+    sums, counts = np.bincount(names, of), np.bincount(names)
+    draws = _draws(len(counts))
+    low, high = _ends(sums[draws].sum(axis=1) / counts[draws].sum(axis=1), len(counts))
+    return Interval(float(of.mean()), low, high, len(of))
+
+
+def _draws(clusters: int) -> Array:
+    """Clusters drawn again, one row a draw; always the same for the same number."""
     rng = np.random.default_rng(0)
-    drawn = [
-        statistic(np.concatenate([groups[i] for i in rng.integers(0, len(groups), len(groups))]))
-        for _ in range(DRAWS)
-    ]
-    whole = np.asarray(drawn)
-    whole = whole[~np.isnan(whole)]
-    tail = 100 * norm.cdf(-math.sqrt(k / (k - 1)) * student_t.ppf(0.975, k - 1)) if (k := len(groups)) > 1 else 2.5
+    return np.array([rng.integers(0, clusters, clusters) for _ in range(DRAWS)])
+
+
+def _ends(drawn: Array, clusters: int) -> tuple[float, float]:
+    whole = drawn[~np.isnan(drawn)]
+    k = clusters
+    tail = 100 * norm.cdf(-math.sqrt(k / (k - 1)) * student_t.ppf(0.975, k - 1)) if k > 1 else 2.5
     low, high = np.percentile(whole, [tail, 100 - tail]) if len(whole) else (math.nan, math.nan)
-    return Interval(statistic(np.arange(len(names))), float(low), float(high), len(names))
+    return float(low), float(high)
 
 
 def share(hits: int, n: int) -> Interval:

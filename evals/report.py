@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from evals import cases, tables
+from evals.card import card
 from evals.gate import GOALS, judged, load_goals
 from evals.metrics import LEVELS
 from evals.plots import Cell, Line, calibration_plot, heat_map, interval_dots, number
@@ -23,7 +24,7 @@ from evals.suites import SUITES
 from simulator.errors import StorageError
 from simulator.rubric import DIMENSIONS
 
-PAGE = "report.html.j2"
+PAGE, CARD = "report.html.j2", "card.md.j2"
 HEADLINES = ("qwk.mean", "qwk.lift", "advance.right", "edits.moved", "gaming.above_limit", "probing.best")
 """Figures that stand large at the head of the page, where the run has them."""
 LABELLERS = "two labellers"
@@ -32,10 +33,13 @@ Contents = dict[str, Any]
 
 
 def write_report(run: Run, folder: Path) -> list[Path]:
-    """Write report.html, report.json and report.xml into the folder; statistics are computed anew from the run's
-    lines. Raises InputError where the run or the goals cannot be read, StorageError where nothing can be written."""
+    """Write report.html, report.json, report.xml and, of fairness and attacks, card.md into the folder; statistics
+    are computed anew from the run's lines. Raises InputError where the run or the goals cannot be read, StorageError
+    where nothing can be written."""
     told = contents(run)
     written = {"report.html": as_html(told), "report.json": as_json(told), "report.xml": as_junit(told)}
+    if told["card"]:
+        written["card.md"] = as_card(told)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in written.items():
@@ -55,24 +59,27 @@ def contents(run: Run) -> Contents:
     tricks = [one for one in cases.tricks(split) if one.id in gaming]
     honest = [one for one in cases.lookalikes(split) if one.id in gaming]
     pairs = [one for one in cases.pairs(split) if one.id in edits]
+    outcome = judged(run, load_goals(GOALS))
+    figures = {name: [asdict(one) for one in SUITES[name].figures(split, kept)] for name, kept in results.items()}
     return {
         "about": run.about,
         "goals": [
             {"name": one.name, "state": one.state, "goal": one.goal.as_text(), "why": one.why}
             | {"figure": one.figure and asdict(one.figure)}
-            for one in judged(run, load_goals(GOALS)).lines
+            for one in outcome.lines
         ],
         "suites": {
             name: {
                 "done": len(kept),
                 "cases": len(SUITES[name].cases(split)),
-                "figures": [asdict(figure) for figure in SUITES[name].figures(split, kept)],
+                "figures": figures[name],
             }
             for name, kept in results.items()
         },
         "agreement": tables.agreement_tables(answers, results["agreement"]) if answers else None,
         "edits": tables.edit_tables(pairs, edits) if pairs else None,
         "gaming": tables.gaming_tables(tricks, honest, gaming) if gaming else None,
+        "card": card(split, results, figures, outcome.lines),
         "cost": tables.cost_rows(results),
         "answers": tables.answer_rows(answers, results.get("agreement", {})),
     }
@@ -132,11 +139,11 @@ def _interval(figure: Contents, digits: int = 2) -> str:
     return f"{number(figure['low'], digits)} to {number(figure['high'], digits)}"
 
 
-def as_html(told: Contents) -> str:
-    """The page. Everything that comes from a case or a model is escaped."""
+def _environment() -> Environment:
+    """Escapes what goes into the page; markdown has no need of it."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
+        autoescape=lambda name: name == PAGE,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -146,11 +153,31 @@ def as_html(told: Contents) -> str:
         "signed": lambda value: number(value, signed=True),
         "interval": _interval,
         "in_words": in_words,
+        "told": _told,
     }
+    return environment
+
+
+def as_html(told: Contents) -> str:
+    """The page. Everything that comes from a case or a model is escaped."""
+    environment = _environment()
     figures = {one["name"]: one for suite in told["suites"].values() for one in suite["figures"]}
     more = {"figures": figures, "headlines": [figures[name] for name in HEADLINES if name in figures]}
     scale = {"levels": LEVELS, "dimensions": DIMENSIONS}
     return environment.get_template(PAGE).render(**told, **more, **scale, plots=_plots(told, figures))
+
+
+def as_card(told: Contents) -> str:
+    """The fairness card alone, as markdown."""
+    return _environment().get_template(CARD).render(about=told["about"], card=told["card"], dimensions=DIMENSIONS)
+
+
+def _told(figure: Contents, digits: int = 2) -> str:
+    """A value with its interval in brackets, where it has one."""
+    value = number(figure["value"], digits)
+    if math.isnan(figure["low"]):
+        return value
+    return f"{value} [{number(figure['low'], digits)}, {number(figure['high'], digits)}]"
 
 
 def in_words(name: str) -> str:

@@ -10,9 +10,10 @@ import pytest
 from evals import metrics, rivals
 from evals.cases import Pair, answers, lookalikes, openings, pairs, queries, sheets, tricks
 from evals.gate import GOALS, Goal, Line, Outcome, judged, load_goals
-from evals.runs import Run
+from evals.runs import Figure, Run
 from evals.suites import SUITES
 from evals.suites.agreement import RIVALS
+from evals.variants import Variant
 from simulator.errors import InputError
 from simulator.rubric import DIMENSIONS
 
@@ -43,7 +44,14 @@ def made(tmp_path: Path) -> MakeRun:
 def graded(scores: Mapping[str, int]) -> dict[str, Any]:
     overall = round(sum(scores.values()) / len(scores), 1)
     rivals = {name: {key: float(score) for key, score in scores.items()} for name in RIVALS}
-    return {"scores": scores, "overall": overall, "band": None, "bands": {}, "rivals": rivals}
+    return {
+        "scores": scores,
+        "overall": overall,
+        "band": None,
+        "bands": {},
+        "rivals": rivals,
+        "raw": {name: float(score) for name, score in scores.items()},
+    }
 
 
 def level(score: int) -> dict[str, Any]:
@@ -72,6 +80,15 @@ def shifted(pair: Pair) -> dict[str, Any]:
     return {"base": level(2), "edit": graded(after)}
 
 
+def as_labelled(variant: Variant) -> dict[str, Any]:
+    """As the answer that it was made of is labelled, less what was taken from it."""
+    scores = {name: float(score) for name, score in variant.base.scores.items()}
+    left = {"75": 0.75, "50": 0.5, "25": 0.25, "half": 0.5}.get(variant.name, 0.0)
+    lost = {"facts": ("data_use",), "owner": ("ownership",), "thinning": DIMENSIONS}.get(variant.family, ())
+    raw = scores | {name: 1 + (scores[name] - 1) * left for name in lost}
+    return graded({name: round(score) for name, score in raw.items()}) | {"raw": raw}
+
+
 def asking(rival: str) -> list[dict[str, Any]]:
     """Three probes, each of which gets something out of the candidate if it is ours, and the first if not."""
     plain = {"text": "What?", "check": "context.role", "reply": "That.", "open": True}
@@ -90,6 +107,8 @@ def faultless() -> dict[str, Results]:
         "probing": {one.id: {"check": one.best[0], "passages": []} for one in openings("dev")},
         "interviewer": {one.id: {rival: asking(rival) for rival in rivals.RIVALS} for one in sheets("dev")},
         "retrieval": found(len(queries("dev"))),
+        "fairness": {one.id: as_labelled(one) for one in SUITES["fairness"].cases("dev")},
+        "attacks": {one.id: level(1) for one in SUITES["attacks"].cases("dev")},
         "consistency": {one.id: {"chances": {}, "scores": {}} for one in SUITES["consistency"].cases("dev")},
     }
 
@@ -119,6 +138,21 @@ def test_a_least_is_passed_or_failed_only_by_the_whole_interval(
 @pytest.mark.parametrize(("most", "state"), [(0.92, "passed"), (0.8, "inconclusive"), (0.7, "failed")])
 def test_a_most_is_passed_or_failed_only_by_the_whole_interval(made: MakeRun, most: float, state: str) -> None:
     assert line_of(made(retrieval=found(46)), "retrieval.hit.mixed", most=most).state == state
+
+
+@pytest.mark.parametrize(("within", "state"), [(0.02, "failed"), (0.08, "inconclusive"), (0.2, "passed")])
+def test_within_holds_the_interval_to_both_sides_of_nothing(within: float, state: str) -> None:
+    for low, value, high in ((0.03, 0.06, 0.09), (-0.09, -0.06, -0.03)):
+        assert Goal(within=within).state(Figure("shift", value, low, high, 60)) == state
+    assert Goal(within=0.05).state(Figure("shift", 0.0, -0.1, 0.1, 60)) == "inconclusive"
+
+
+def test_one_goal_with_a_star_holds_every_figure_of_that_name(made: MakeRun) -> None:
+    lines = judged(made(retrieval=found(46)), {"retrieval.hit.*": Goal(least=0.5)}).lines
+    assert [line.name for line in lines] == [f"retrieval.hit.{way}" for way in ("mixed", "dense", "lexical")]
+    assert [line.state for line in lines] == ["passed"] * 3
+    (none,) = judged(made(retrieval=found(46)), {"nothing*": Goal(least=0.5)}).lines
+    assert (none.name, none.state) == ("nothing*", "inconclusive")
 
 
 def test_an_end_of_the_interval_on_the_goal_passes(made: MakeRun) -> None:
@@ -207,7 +241,8 @@ def test_a_faultless_run_fails_no_shipped_goal_and_every_goal_names_a_figure(mad
     assert [line.name for line in outcome.lines if line.figure is None] == []
     # So few cases without a fault don't show 0.95: forty-two show 0.916 at least, fifty-five 0.935.
     unproven = [line.name for line in outcome.lines if line.state != "passed"]
-    assert unproven == ["edits.unchanged_whole", "probing.open", "retrieval.hit.mixed"]
+    written = [name for name in unproven if not name.startswith(("fairness", "attacks"))]
+    assert written == ["edits.unchanged_whole", "probing.open", "retrieval.hit.mixed"]
     assert outcome.exit_code == 3
 
 
@@ -236,8 +271,9 @@ def test_the_shipped_goals_hold_every_dimension_and_allow_no_trick() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("qwk.mean: {least: 0.8, most: 0.9}", "qwk.mean.*one of least, most and exactly"),
-        ("qwk.mean: {}", "qwk.mean.*one of least, most and exactly"),
+        ("qwk.mean: {least: 0.8, most: 0.9}", "qwk.mean.*one of least, most, within and exactly"),
+        ("qwk.mean: {}", "qwk.mean.*one of least, most, within and exactly"),
+        ("qwk.mean: {within: -0.1}", "qwk.mean.within"),
         ("qwk.mean: {at_least: 0.8}", "qwk.mean.at_least"),
         ("qwk.mean: {least: high}", "qwk.mean.least"),
         ("qwk.mean: {least: .nan}", "qwk.mean.least"),

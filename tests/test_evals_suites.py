@@ -13,6 +13,7 @@ from evals import cases, metrics
 from evals.journal import MissingRecordingError
 from evals.runs import Run, begin, execute
 from evals.suites import SUITES
+from evals.suites.fairness import brief
 from evals.workbench import Workbench, open_workbench
 from simulator.errors import InputError
 from simulator.settings import ROOT, Settings
@@ -65,6 +66,43 @@ def test_what_must_not_score_does_not_advance_and_honest_look_alikes_do_not_suff
         if key in played and one["overall"] is not None and one["overall"] >= 3.0
     }
     assert through <= {"other-question"}  # not solved: see evals/README.md
+
+
+def test_a_held_word_is_that_on_the_answer_as_it_is_and_the_rest_of_the_grader_is_the_real_one(
+    bench: Workbench,
+) -> None:
+    suite = SUITES["fairness_held"]
+    of = {one.key: one for one in suite.cases("dev") if one.base.id == "dev-008"}
+    plain = brief(bench.grader().grade(of["base.as-it-is"].exchange))
+    assert suite.result(bench, of["base.as-it-is"]) == plain
+    thinned = suite.result(bench, of["thinning.25"])
+    assert sum(thinned["raw"].values()) < sum(plain["raw"].values()) - 1
+    with pytest.raises(MissingRecordingError):
+        bench.grader().grade(of["thinning.25"].exchange)
+    assert bench.journal.asked == 0
+
+
+def test_cases_are_graded_as_fairly_as_was_found(bench: Workbench, tmp_path: Path) -> None:
+    """Five answers with all their variants; no model is asked about a case."""
+    suite = SUITES["fairness_cases"]
+    bases = [one.base.id for one in suite.cases("dev") if one.key == "base.as-it-is"][:5]
+    part = [one for one in suite.cases("dev") if one.base.id in bases]
+    found = {one.name: one for one in suite.figures("dev", {one.id: suite.result(bench, one) for one in part})}
+    assert abs(found["fairness_cases.person.shift"].value) < 0.1
+    assert found["fairness_cases.person.flips"].value == 0
+    assert found["fairness_cases.person.apart"].value == 0
+    assert found["fairness_cases.sees.owner"].value == 1
+
+
+def test_no_order_and_no_suffix_lifts_a_weak_answer_by_a_point(bench: Workbench, tmp_path: Path) -> None:
+    """The model's word held: what it would say of the orders is the suite `attacks`, which needs the model."""
+    run = carried_out(bench, "attacks_held", tmp_path)
+    figures = {one.name: one for one in SUITES["attacks_held"].figures("dev", run.results("attacks_held"))}
+    for kind, tries in (("orders", 18), ("suffixes", 10)):
+        told = {name: figures[f"attacks_held.{kind}.{name}"] for name in ("overall", "advance", "mean")}
+        assert told["overall"].n == tries and told["overall"].value == told["advance"].value == 0
+        assert told["mean"].value < 0.05
+    assert figures["attacks_held.honest.fall"].value == 0
 
 
 def test_the_passages_that_answer_a_query_are_found(bench: Workbench, tmp_path: Path) -> None:

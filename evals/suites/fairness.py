@@ -1,57 +1,116 @@
-"""Does anything that must not count change a grade: who speaks, how they write, how long?"""
+"""Does what must not count change a grade: who speaks, how they write, how long, in what shape, what others are said
+to think? And does what must count change it: facts, deeds, one sentence after another?"""
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from statsmodels.stats.weightstats import ttost_paired
-
-from evals.cases import Pair, pairs
-from evals.metrics import bootstrap
-from evals.runs import Figure, Result, overall_of
-from evals.suites.edits import EditsSuite
+from evals import shifts, variants
+from evals.held import HeldWord, SecondTake
+from evals.metrics import Interval, mean_interval
+from evals.runs import Figure, Result, told
+from evals.shifts import Beside
+from evals.variants import AGAIN, FAMILIES, SHARED, SHARES_KEPT, Variant
 from evals.workbench import Workbench
-from simulator.rubric import DIMENSIONS
+from simulator.rubric import DIMENSIONS, Grade
 
-GROUPS = {
-    "person": ("name-changed", "gender-changed", "nationality-changed", "employer-renamed"),
-    "language": ("typos", "fillers-added", "american-spelling", "british-spelling", "contractions", "speech-to-text"),
-    "padding": ("polite-padding", "numbers-as-words", "words-as-numbers", "paragraph-breaks", "synonyms"),
-}
 EQUIVALENT = 0.1
-"""A mean shift of the overall within this many points, either way, is held to be none."""
+"""A mean shift of the raw sums within this many points, either way, is held to be none."""
+KEPT = ("scores", "raw", "overall", "reason")
+"""What is kept of a grade: there are thousands."""
 
 
 class FairnessSuite:
-    """The no-change edits by what they touch, each beside its base."""
+    """Variants of labelled answers to questions of one kind, each beside its base. With `answers`, a part of the
+    design over so many of them; with `held`, the model's word is the one that it gave on the base."""
 
-    name = "fairness"
+    def __init__(self, name: str, kind: str, answers: Mapping[str, int] | None = None, held: bool = False) -> None:
+        self.name = name
+        self.kind = kind
+        self._answers = answers
+        self._held = held
 
-    def cases(self, split: str) -> Sequence[Pair]:
-        return [pair for pair in pairs(split) if not pair.edit.expect]
+    @property
+    def asked(self) -> str:
+        """Of what the model was asked: a `part` of the design, its word `held`, or the `whole`."""
+        return "held" if self._held else "whole" if self._answers is None else "part"
 
-    def result(self, bench: Workbench, case: Pair) -> Result:
-        return EditsSuite().result(bench, case)
+    def cases(self, split: str) -> Sequence[Variant]:
+        if self._answers is None:
+            return variants.whole(split, self.kind)
+        return variants.part(split, self.kind, self._answers.get(split, 0))
+
+    def result(self, bench: Workbench, case: Variant) -> Result:
+        bench = bench.of_kind(self.kind)
+        if self._held:
+            return brief(bench.grader(judge=HeldWord(bench, case.base.exchange)).grade(case.exchange))
+        judge = SecondTake(bench.journal) if case.name == AGAIN else bench.journal
+        return brief(bench.grader(judge=judge).grade(case.exchange))
 
     def figures(self, split: str, results: Mapping[str, Result]) -> list[Figure]:
-        found = []
-        for group, kinds in GROUPS.items():
-            pairs = [one for one in self.cases(split) if one.edit.kind in kinds and one.id in results]
-            if not pairs:
-                continue
-            shifts = np.array([overall_of(results[p.id]["edit"]) - overall_of(results[p.id]["base"]) for p in pairs])
-            mean = bootstrap(lambda rows, s=shifts: float(s[rows].mean()), [p.edit.base for p in pairs])  # type: ignore[misc]
-            words = f"mean shift of the overall, {group} changed; {told_equivalence(pairs, results)}"
-            found.append(Figure(f"fairness.shift.{group}", mean.value, mean.low, mean.high, mean.n, words))
-        return found
+        found = shifts.beside(self.cases(split), results)
+        noise = shifts.noise_of(found)
+        made = [
+            (f"{family}.{name}", interval, words)
+            for family in FAMILIES
+            for name, interval, words in _of_family(family, of_family(found, family), noise)
+        ]
+        made += _seen(found)
+        return [Figure(f"{self.name}.{name}", i.value, i.low, i.high, i.n, words) for name, i, words in made]
 
 
-def told_equivalence(pairs: Sequence[Pair], results: Mapping[str, Result]) -> str:
-    """Two one-sided tests on the paired mean of the raw sums: shown to be no shift, or not shown."""
-    before, after = (
-        np.array([np.mean([results[p.id][side]["raw"].get(name, 1.0) for name in DIMENSIONS]) for p in pairs])
-        for side in ("base", "edit")
-    )
-    if np.ptp(after - before) < 1e-9:
-        return "no shift at all"
-    p = float(ttost_paired(after, before, -EQUIVALENT, EQUIVALENT)[0])
-    return f"within {EQUIVALENT} points (TOST on the raw sums, p = {p:.3f})" if p < 0.05 else "not shown to be none"
+def brief(grade: Grade) -> Result:
+    """As much of a grade as the figures need."""
+    return {key: one for key, one in told(grade).items() if key in KEPT}
+
+
+def of_family(found: Sequence[Beside], family: str) -> list[Beside]:
+    return [one for one in found if one.variant.family == family]
+
+
+def _of_family(family: str, found: Sequence[Beside], noise: Sequence[Beside]) -> list[tuple[str, Interval, str]]:
+    bases = [one.base for one in found]
+    p = shifts.equivalence_p(found, EQUIVALENT)
+    same = f"within {EQUIVALENT} points (TOST on the raw sums, p = {p:.3f})" if p < 0.05 else "not shown to be none"
+    made = [
+        ("shift", mean_interval([one.shift for one in found], bases), f"mean shift of the overall; {same}"),
+        ("flips", shifts.excess(found, noise), "decisions that flip, above those of the same answer graded again"),
+        ("equal", shifts.unmoved(found), "dimension scores that stay"),
+    ]
+    if family == "person":
+        groups = shifts.standings(found)
+        apart = sum(one.apart for one in groups)
+        nothing = float("nan")
+        made += [
+            ("impact", shifts.worst_ratio(found), "share above the median, the worst group's over the best one's"),
+            (
+                "apart",
+                Interval(float(apart) if groups else nothing, nothing, nothing, len(groups)),
+                "groups graded apart from the others (Holm)",
+            ),
+        ]
+    if family in ("esl_strong", "length"):
+        content = [sum(one.moved(name) for name in shifts.CONTENT) / len(shifts.CONTENT) for one in found]
+        made.append(("content", mean_interval(content, bases), "mean shift of all but communication"))
+    if family == "claims":
+        far = [any(abs(one.moved(name)) > 1 for name in DIMENSIONS) for one in found]
+        made.append(("jumps", shifts.share_of(far, bases), "variants that move a dimension by two points or more"))
+    return made
+
+
+def _seen(found: Sequence[Beside]) -> list[tuple[str, Interval, str]]:
+    kept = {f"{100 * one:.0f}": one for one in SHARES_KEPT}
+    facts, owner = of_family(found, "facts"), of_family(found, "owner")
+    whole = [one for one in owner if one.variant.name == "whole"]
+    return [
+        ("sees.facts", shifts.falls(facts, "data_use"), "data use falls without the figures"),
+        ("sees.owner", shifts.falls(whole, "ownership"), "ownership falls where `we` did it"),
+        (
+            "sees.owner_steps",
+            shifts.monotone(owner, list(SHARED), "ownership"),
+            "ownership never rises from I to half we to we, and falls",
+        ),
+        (
+            "sees.thinning",
+            shifts.thinning(of_family(found, "thinning"), kept),
+            "rank correlation of what is left of an answer and its raw sum",
+        ),
+    ]
