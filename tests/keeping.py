@@ -1,7 +1,8 @@
-"""Records in a real SQLite file, and interviews to keep in them."""
+"""Records in a real SQLite file or a real PostgreSQL database, and interviews to keep in them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from simulator.records import (
     Records,
     new_id,
 )
-from simulator.records import jobs as module
+from simulator.records.postgres import PostgresServer
+from simulator.records.sqlite import SqliteFile
 
 QUESTIONS = (
     Question(
@@ -35,14 +37,34 @@ ODD = [
 ]
 
 
+DATABASES = ["sqlite", "postgresql"]
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "kept" / "interviews.db"
 
 
 @pytest.fixture
-def kept(path: Path) -> Iterator[Records]:
-    records = Records(path)
+def place(path: Path) -> Path | str:
+    """Where records are kept. A file of tests that hold for both databases puts `anywhere` in its place."""
+    return path
+
+
+def anywhere() -> Any:
+    """A fixture `place` that is an SQLite file, and then a new PostgreSQL database."""
+
+    @pytest.fixture(params=DATABASES)
+    def place(request: pytest.FixtureRequest) -> Path | str:
+        place: Path | str = request.getfixturevalue("database" if request.param == "postgresql" else "path")
+        return place
+
+    return place
+
+
+@pytest.fixture
+def kept(place: Path | str) -> Iterator[Records]:
+    records = Records(place)
     yield records
     records.close()
 
@@ -51,7 +73,8 @@ def kept(path: Path) -> Iterator[Records]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Moves the records' clock on by so many seconds."""
     now = [1_000_000.0]
-    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    for database in (SqliteFile, PostgresServer):
+        monkeypatch.setattr(database, "seconds", lambda self, connection: now[0])
 
     def wait(seconds: float) -> None:
         now[0] += seconds

@@ -234,6 +234,15 @@ def test_a_file_that_is_no_backup_is_refused_and_nothing_changes(which: str, pat
     assert Records(path).interviews.find(kept.id) == kept
 
 
+def test_a_servers_database_is_neither_copied_nor_replaced_and_the_servers_own_program_is_named(copy: Path) -> None:
+    address = "postgresql://me:secret@here/interviews"
+    for refused in (lambda: back_up(address, copy), lambda: restore(copy, address)):
+        with pytest.raises(InputError, match="pg_dump") as told:
+            refused()
+        assert "secret" not in str(told.value)
+    assert names(copy.parent) == []
+
+
 def test_a_backup_replaces_nothing_and_there_must_be_something_to_copy(path: Path, copy: Path) -> None:
     with pytest.raises(InputError, match="Nothing is kept"):
         back_up(path, copy)

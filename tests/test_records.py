@@ -1,4 +1,4 @@
-"""What is kept, in a real SQLite file: interviews, drafts and guides."""
+"""What is kept, in a real SQLite file and in a real PostgreSQL database: interviews, drafts and guides."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from keeping import ODD, QUESTIONS, answered, moved_on, opened, probe
+from keeping import ODD, QUESTIONS, answered, anywhere, moved_on, opened, probe
 
 from simulator.errors import InputError, OutOfTurnError, StorageError
 from simulator.interview import Act, Interview, Question, Role, Segment, Turn, open_interview
@@ -18,11 +18,13 @@ from simulator.records import (
     passages_of,
 )
 
+place = anywhere()
+
 # Interviews
 
 
-def test_an_interview_is_the_same_after_every_move_and_after_a_restart(path: Path) -> None:
-    first, second = Records(path), Records(path)
+def test_an_interview_is_the_same_after_every_move_and_after_a_restart(place: Path | str) -> None:
+    first, second = Records(place), Records(place)
     before = opened(first)
     moves = 0
     while not before.closed:
@@ -33,11 +35,11 @@ def test_an_interview_is_the_same_after_every_move_and_after_a_restart(path: Pat
     assert moves == 2 * 8
     first.close()
     second.close()
-    assert Records(path).interviews.find(before.id) == before
+    assert Records(place).interviews.find(before.id) == before
 
 
-def test_a_round_with_a_plan_and_a_clock_comes_back_to_the_last_digit(path: Path) -> None:
-    records = Records(path)
+def test_a_round_with_a_plan_and_a_clock_comes_back_to_the_last_digit(place: Path | str) -> None:
+    records = Records(place)
     questions = (
         Question("opening/you", "Tell me about yourself.", "opening"),
         Question("case/fall", "Orders fall by a tenth.", "case", facts=("On Android only.", "Since the 3rd.")),
@@ -60,14 +62,14 @@ def test_a_round_with_a_plan_and_a_clock_comes_back_to_the_last_digit(path: Path
     for move in moves:
         after = move(before)
         records.interviews.save(before, after)
-        assert Records(path).interviews.find(before.id) == after
+        assert Records(place).interviews.find(before.id) == after
         before = after
     assert [one.answers for one in records.interviews.summaries()] == [2], "a question to the interviewer is none"
 
 
 @pytest.mark.parametrize("text", ODD)
-def test_any_text_comes_back_as_it_was_said(path: Path, text: str) -> None:
-    records = Records(path)
+def test_any_text_comes_back_as_it_was_said(place: Path | str, text: str) -> None:
+    records = Records(place)
     question = Question("q", text, topic=text, invites=(text,))
     before = opened(records, (question,))
     turns = (Turn("a1", Role.CANDIDATE, text), probe(text))
@@ -80,7 +82,7 @@ def test_any_text_comes_back_as_it_was_said(path: Path, text: str) -> None:
     guide = Guide("g1", text, "meta", (text, text), "2026-01-01")
     assert records.guides.add(guide)
     records.close()
-    again = Records(path)
+    again = Records(place)
     assert again.interviews.find(after.id) == after
     assert again.interviews.draft(after.id) == text
     assert again.jobs.grades(after.id) == {0: {"note": text, "spans": [{"text": text}], "overall": 2.8, "band": None}}
@@ -128,8 +130,8 @@ def test_the_list_shows_the_newest_first_with_its_answers(kept: Records) -> None
     assert told == [(second.id, "meta", "full", True, 0), (first.id, "meta", "full", False, 1)]
 
 
-def test_a_removed_interview_takes_all_that_belongs_to_it_along(path: Path) -> None:
-    records = Records(path)
+def test_a_removed_interview_takes_all_that_belongs_to_it_along(place: Path | str) -> None:
+    records = Records(place)
     gone, stays = answered(records, "A zebra crossed.", grade=(0,)), answered(records, grade=(0,))
     records.interviews.keep_draft(gone.id, "zebra draft")
     job = next(job for job in (records.jobs.take("w"), records.jobs.take("w")) if job and job.interview == gone.id)
@@ -139,15 +141,15 @@ def test_a_removed_interview_takes_all_that_belongs_to_it_along(path: Path) -> N
     assert [one.id for one in records.interviews.summaries()] == [stays.id]
     with pytest.raises(InputError):
         records.interviews.find(gone.id)
-    # Not in the file, and not in the log beside it while the program goes on.
-    assert b"zebra" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+    if isinstance(place, Path):  # not in the file, and not in the log beside it while the program goes on
+        assert b"zebra" not in b"".join(file.read_bytes() for file in place.parent.iterdir())
 
 
 # Several at once
 
 
-def test_of_two_answers_sent_at_once_exactly_one_is_kept_and_whole(path: Path) -> None:
-    tabs = [Records(path), Records(path)]
+def test_of_two_answers_sent_at_once_exactly_one_is_kept_and_whole(place: Path | str) -> None:
+    tabs = [Records(place), Records(place)]
     interview = opened(tabs[0], QUESTIONS * 10)
     acknowledged = []
     barrier = Barrier(2)
@@ -189,30 +191,30 @@ def test_many_interviews_going_on_at_once_lose_nothing(kept: Records) -> None:
     assert [kept.interviews.find(one.id) for one in finished] == finished
 
 
-def test_a_new_file_can_be_opened_by_several_at_once(path: Path) -> None:
+def test_a_new_database_can_be_opened_by_several_at_once(place: Path | str) -> None:
     barrier = Barrier(8)
 
     def first_start(_: int) -> str:
         barrier.wait(timeout=120)
-        records = Records(path)
+        records = Records(place)
         return opened(records).id
 
     with ThreadPoolExecutor(8) as pool:
         ids = list(pool.map(first_start, range(8)))
-    assert sorted(one.id for one in Records(path).interviews.summaries()) == sorted(ids)
+    assert sorted(one.id for one in Records(place).interviews.summaries()) == sorted(ids)
 
 
 # Drafts
 
 
-def test_a_draft_is_kept_until_the_answer_is_sent(path: Path) -> None:
-    records = Records(path)
+def test_a_draft_is_kept_until_the_answer_is_sent(place: Path | str) -> None:
+    records = Records(place)
     before, other = opened(records), opened(records)
     assert records.interviews.draft(before.id) == ""
     records.interviews.keep_draft(before.id, "I cut")
     records.interviews.keep_draft(before.id, "I cut the export")
     records.interviews.keep_draft(other.id, "another")
-    assert Records(path).interviews.draft(before.id) == "I cut the export"
+    assert Records(place).interviews.draft(before.id) == "I cut the export"
     after = before.answer("a1", "I cut the export.")
     records.interviews.save(before, after)
     assert (records.interviews.draft(before.id), records.interviews.draft(other.id)) == ("", "another")

@@ -1,10 +1,17 @@
-"""Grading jobs in a real SQLite file: one lease at a time, and none tried for ever."""
+"""Grading jobs in a real SQLite file and a real PostgreSQL database: one lease at a time, and none tried for ever."""
 
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
-from keeping import answered
+from conducting import until
+from keeping import answered, anywhere
 
 from simulator.records import (
     LEASE_SECONDS,
@@ -13,6 +20,9 @@ from simulator.records import (
     Records,
     worker_name,
 )
+from simulator.settings import ROOT
+
+place = anywhere()
 
 
 def leased(records: Records, worker: str) -> Job:
@@ -83,8 +93,8 @@ def test_a_worker_cannot_touch_a_job_that_is_not_its_own(kept: Records) -> None:
     assert [one.state for one in kept.jobs.of(interview.id)] == ["running"]
 
 
-def test_many_workers_give_every_job_exactly_one_grade(path: Path) -> None:
-    records = [Records(path) for _ in range(4)]
+def test_many_workers_give_every_job_exactly_one_grade(place: Path | str) -> None:
+    records = [Records(place) for _ in range(4)]
     interviews = [answered(records[0], grade=(0,)) for _ in range(12)]
     taken: list[str] = []
 
@@ -174,3 +184,115 @@ def test_a_grade_that_comes_after_its_interview_was_removed_is_refused(kept: Rec
 
 def test_no_two_workers_have_the_same_name() -> None:
     assert len({worker_name() for _ in range(100)}) == 100
+
+
+# Several owners
+
+
+def test_owners_take_turns_however_many_jobs_one_has(kept: Records) -> None:
+    greedy, polite, late = kept.of("greedy"), kept.of("polite"), kept.of("late")
+    for _ in range(6):
+        answered(greedy, grade=(0,))
+    first = [leased(kept, "w").owner for _ in range(2)]
+    for one in (polite, polite, late):
+        answered(one, grade=(0,))
+    answered(greedy, grade=(0,))
+    then = [leased(kept, "w").owner for _ in range(8)]
+    assert first == ["greedy"] * 2
+    assert sorted(then[:2]) == ["late", "polite"] and then[2:] == ["greedy", "polite", *["greedy"] * 4]
+    assert kept.jobs.take("w") is None
+
+
+def test_an_owners_jobs_are_taken_in_the_order_in_which_they_were_asked_for_the_least_tried_first(
+    kept: Records, clock: Callable[[float], None]
+) -> None:
+    interviews = []
+    for _ in range(4):
+        interviews.append(answered(kept.of("anna"), grade=(0,)).id)
+        clock(1)
+    job = leased(kept, "w")
+    kept.jobs.fail(job, "w", "busy", final=False)
+    assert [job.interview, *(leased(kept, "w").interview for _ in range(4))] == [*interviews, interviews[0]]
+
+
+def test_whoever_was_served_last_waits_even_where_that_job_is_done_and_the_clock_was_set_back(
+    kept: Records, clock: Callable[[float], None]
+) -> None:
+    for owner in ("anna", "ben") * 2:
+        answered(kept.of(owner), grade=(0,))
+    order = []
+    for _ in range(4):
+        job = leased(kept, "w")
+        order.append(job.owner)
+        assert kept.jobs.finish(job, "w", {})
+        clock(-3600)
+    assert order[:2] == order[2:] and set(order) == {"anna", "ben"}
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from simulator.records import Records, jobs, worker_name
+
+jobs.LEASE_SECONDS = 5
+place = sys.argv[1] if "://" in sys.argv[1] else Path(sys.argv[1])
+records, name = Records(place), worker_name()
+print("ready", flush=True)
+sys.stdin.readline()
+while True:
+    job = records.jobs.take(name)
+    if job is None:
+        print("idle", flush=True)
+        time.sleep(0.1)
+        continue
+    print("took", job.interview, flush=True)
+    exchange = records.of(job.owner).interviews.find(job.interview).exchanges[job.exchange]
+    assert exchange.turns[0].text == f"I am {job.owner}."
+    time.sleep(0.1)
+    if records.jobs.finish(job, name, {"by": name}):
+        print("graded", job.interview, flush=True)
+"""
+
+
+def test_workers_in_processes_of_their_own_grade_each_job_once_though_some_are_killed(
+    place: Path | str,
+) -> None:
+    records = Records(place)
+    owners = [f"owner{number}" for number in range(5)]
+    asked = {answered(records.of(one), f"I am {one}.", grade=(0,)).id: one for _ in range(6) for one in owners}
+    command, environment = [sys.executable, "-c", WORKER, str(place)], os.environ | {"PYTHONPATH": str(ROOT)}
+    told: list[str] = []
+    with ExitStack() as stack:
+
+        def start() -> "subprocess.Popen[str]":
+            worker = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            stack.callback(worker.wait)
+            stack.callback(worker.kill)
+            return worker
+
+        steady, *doomed = (start() for _ in range(4))
+        for one in (steady, *doomed):
+            assert one.stdout and one.stdout.readline() == "ready\n"
+        for one in (steady, *doomed):
+            assert one.stdin
+            one.stdin.write("go\n")
+            one.stdin.flush()
+        for one, most in zip(doomed, (1, 3, 5), strict=True):
+            assert one.stdout
+            lines: list[str] = []
+            while "idle\n" not in lines and sum(line.startswith("took") for line in lines) < most:
+                lines.append(one.stdout.readline())
+            one.send_signal(signal.SIGKILL)
+            told += [*lines, *one.stdout.readlines()]
+        until(lambda: all(records.of(owner).jobs.of(one)[0].state == "done" for one, owner in asked.items()))
+        steady.kill()
+        assert steady.stdout
+        told += steady.stdout.readlines()
+    graded = Counter(line.split()[1] for line in told if line.startswith("graded"))
+    taken = Counter(line.split()[1] for line in told if line.startswith("took"))
+    assert set(graded.values()) == {1}, "graded twice"
+    assert set(taken) == set(asked) and len(asked) - 3 <= len(graded) <= len(asked)
+    assert len(asked) < sum(taken.values()) <= len(asked) + 3, "of the killed workers' jobs alone"
+    records.close()

@@ -27,12 +27,13 @@ class Copied:
     aside: Path | None = None
 
 
-def back_up(source: Path, target: Path) -> Copied:
+def back_up(source: Path | str, target: Path) -> Copied:
     """Copy the database `source`, in use or not, into the new file `target`: all that was kept when it began.
 
-    Raises InputError where there is nothing to copy or the name is taken, StorageError where the copy cannot be made
-    or does not hold together; then there is no `target`.
+    Raises InputError where there is nothing to copy, the name is taken or `source` is the address of a server, and
+    StorageError where the copy cannot be made or does not hold together; then there is no `target`.
     """
+    source = _require_file(source)
     if not source.is_file():
         raise InputError(f"Nothing is kept in {source} yet.", "Set SIMULATOR_DATA_DIR if it is elsewhere.")
     if target.exists():
@@ -43,12 +44,13 @@ def back_up(source: Path, target: Path) -> Copied:
     return copied
 
 
-def restore(copy: Path, target: Path) -> Copied:
+def restore(copy: Path, target: Path | str) -> Copied:
     """Put a backup in the place of the database `target`, whole or not at all; what was there stays beside it.
 
-    Raises InputError for a file that is no backup of this program or a newer one's, StorageError for a damaged one
-    and while another program has `target` open.
+    Raises InputError for a file that is no backup of this program or a newer one's and where `target` is the address
+    of a server, StorageError for a damaged one and while another program has `target` open.
     """
+    target = _require_file(target)
     if not copy.is_file():
         raise InputError(f"There is no file {copy}.", "Give a file of `simulator backup`.")
     with _told(target):
@@ -60,6 +62,16 @@ def restore(copy: Path, target: Path) -> Copied:
         os.replace(made, target)
         _sync(target.parent)
     return Copied(copied.interviews, copied.size_bytes, aside)
+
+
+def _require_file(place: Path | str) -> Path:
+    if isinstance(place, Path):
+        return place
+    raise InputError(
+        "What is kept is in a PostgreSQL database, which this program neither copies nor replaces.",
+        "Use pg_dump and pg_restore as an administrator of the server: the program's own user sees one owner's rows "
+        "at a time.",
+    )
 
 
 @contextmanager

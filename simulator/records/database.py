@@ -1,23 +1,47 @@
-"""The file: its connections, its transactions, its revision, and what its errors mean to the user.
+"""What the stores ask of a database, whichever it is: transactions in one owner's view, its revision, its clock.
 
-SQLite in WAL mode with `synchronous=FULL`: what a transaction has returned from is on disk. Knows no interview.
+Knows no interview, and no product: the file is `sqlite.py`, the server is `postgres.py`.
 """
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Engine, create_engine, delete, event
+from sqlalchemy import Engine, Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from simulator.errors import InputError, SimulatorError, StorageError
 from simulator.records.migrations import upgrade
-from simulator.records.place import require_own_disk
 from simulator.records.schema import SCHEMA_VERSION, metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+LOCAL = ""
+"""The owner of what is kept for the one user of a machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which rows a transaction may see and change, beside the conditions of its own queries.
+
+    One owner's, or `over` all owners: `jobs` the grading jobs, to lease one; `old` the interviews that began before
+    `oldest`, to forget them.
+    """
+
+    owner: str | None = None
+    over: str = ""
+    oldest: str = ""
+
+
+JOBS = View(over="jobs")
+SCHEMA = View()
+"""No row at all: to make the tables and to bring them up to date."""
 
 
 def new_id() -> str:
@@ -35,122 +59,91 @@ def moment(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
-class Database:
-    """An SQLite file, made or brought up to the newest revision when it is opened."""
+class Database(ABC):
+    """One database, made or brought up to the newest revision when it is opened. For several threads."""
 
-    def __init__(self, path: Path) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            require_own_disk(path.parent)
-            path.touch(mode=0o600)
-        except OSError as error:
-            raise StorageError(
-                f"Interviews cannot be kept in {path.parent}: {error.strerror}.",
-                "Set SIMULATOR_DATA_DIR to a folder that you may write to.",
-            ) from error
-        self.path = path
-        self.engine = _engine(path)
-        self._bring_up()
+    engine: Engine
+    place: str
+    """What it is called in an error; without a password."""
 
-    def _bring_up(self) -> None:
-        with self.read() as connection:
-            if _revision(connection) == SCHEMA_VERSION:
-                return
-        with self.write() as connection:
-            revision = _revision(connection)  # once more, under the lock: another process may have done it
-            if revision > SCHEMA_VERSION:
-                raise StorageError(
-                    f"{self.path} was written by a newer version of this program.", "Update the program."
-                )
-            if not revision:
-                metadata.create_all(connection)
-            elif revision < SCHEMA_VERSION:
-                upgrade(connection, revision)
-            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+    @abstractmethod
+    def write(self, view: View) -> AbstractContextManager[Connection]:
+        """One transaction, kept whole and on disk when it has ended, or not at all on any error."""
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction that holds the write lock from its beginning; kept whole, or not at all on any error."""
-        # BEGIN IMMEDIATE takes the write lock at once, so a reader never has to be upgraded half way.
-        with self._mapped(), self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()  # not a plain ROLLBACK: a full disk has SQLite roll back by itself
-                raise
-            connection.exec_driver_sql("COMMIT")
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    @abstractmethod
+    def read(self, view: View) -> AbstractContextManager[Connection]:
         """One transaction that sees the same state all the while."""
-        with self._mapped(), self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
 
+    @abstractmethod
+    def upsert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
+        """An insert that can say what becomes of a row that is there already."""
+
+    @abstractmethod
+    def seconds(self, connection: Connection) -> float:
+        """The time that leases are told by, in seconds of the epoch: one clock for all that share this database."""
+
+    @abstractmethod
+    def one_turn(self, connection: Connection) -> None:
+        """Let no other worker choose a job until this transaction has ended."""
+
+    @abstractmethod
     def forget(self) -> None:
-        """Empty the log: words that were removed from the file are in it too."""
-        with self._mapped(), self.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Leave no word that was removed from a row in what else the database writes, as far as it lets us."""
 
-    def empty(self) -> None:
-        """Forget every row, and write the file anew: no word that was in it is left in its pages or its log.
+    @abstractmethod
+    def empty(self, owner: str) -> None:
+        """Forget all rows of one owner. Raises StorageError where words of theirs are left; call it again then."""
 
-        Raises StorageError while another process holds the file; call it again then.
-        """
-        with self.write() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(delete(table))
-        with self._mapped(), self.engine.connect() as connection:
-            connection.exec_driver_sql("VACUUM")
-            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        if busy:
-            raise StorageError(
-                f"All rows are deleted, but another program reads {self.path}: their words are still in its log.",
-                "Close the other program and delete everything once more.",
-            )
+    def require_writable(self) -> None:
+        """Write what is there already. Raises StorageError where it is not taken."""
+        with self.write(SCHEMA) as connection:
+            self._note_revision(connection, self._revision(connection))
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def _bring_up(self) -> None:
+        with self.read(SCHEMA) as connection:
+            if self._revision(connection) == SCHEMA_VERSION:
+                return
+        with self.write(SCHEMA) as connection:
+            self._alone(connection)
+            revision = self._revision(connection)  # once more, under the lock: another process may have done it
+            if revision > SCHEMA_VERSION:
+                raise StorageError(
+                    f"{self.place} was written by a newer version of this program.", "Update the program."
+                )
+            if not revision:
+                self._make(connection)
+            elif revision < SCHEMA_VERSION:
+                upgrade(connection, revision)
+            self._note_revision(connection, SCHEMA_VERSION)
+
+    @abstractmethod
+    def _alone(self, connection: Connection) -> None:
+        """Wait until nobody else makes the tables, and let nobody until this transaction has ended."""
+
+    def _make(self, connection: Connection) -> None:
+        metadata.create_all(connection)
+
+    @abstractmethod
+    def _revision(self, connection: Connection) -> int:
+        """The revision of the tables; 0 where there are none."""
+
+    @abstractmethod
+    def _note_revision(self, connection: Connection, revision: int) -> None:
+        """Keep of which revision the tables are."""
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
-            raise _told(error, self.path) from error
+            raise self._told(error) from error
 
-
-def _engine(path: Path) -> Engine:
-    address = URL.create("sqlite", database=str(path))  # a path may hold `?` and `%`
-    engine = create_engine(address, connect_args={"timeout": 5, "check_same_thread": False}, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun and ended by this module alone
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _revision(connection: Connection) -> int:
-    """The revision of the file; 0 for one that was just made."""
-    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-
-def _told(error: SQLAlchemyError, path: Path) -> SimulatorError:
-    told = str(getattr(error, "orig", None) or error).splitlines()[0]
-    if "FOREIGN KEY" in told:  # every one of them leads to an interview
-        return no_interview()
-    if "full" in told:
-        return StorageError("Not saved: the disk is full.", f"Free some space in {path.parent} and try again.")
-    if "locked" in told:
-        return StorageError(f"Not saved: {told}.", "Another program holds the database; try again in a moment.")
-    return StorageError(f"Not saved: {told}.", f"Check {path} and try again.")
+    @abstractmethod
+    def _told(self, error: SQLAlchemyError) -> SimulatorError:
+        """What an error of the database means to the user."""
 
 
 def no_interview() -> InputError:

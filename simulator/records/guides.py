@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from simulator.library import Passage
-from simulator.records import schema
-from simulator.records.database import Database
+from simulator.records.schema import guides
+from simulator.records.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +20,26 @@ class Guide:
     added: str
 
 
-class Guides:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Guides(Store):
     def add(self, guide: Guide) -> bool:
         """Keep a guide. False when the same text is there already."""
-        new = upsert(schema.guides).values(**asdict(guide) | {"passages": list(guide.passages)})
-        with self._database.write() as connection:
+        row = asdict(guide) | {"owner": self._owner, "passages": list(guide.passages)}
+        new = self._database.upsert(guides).values(row)
+        with self._write() as connection:
             return bool(connection.execute(new.on_conflict_do_nothing()).rowcount)
 
     def remove(self, guide_id: str) -> bool:
         """Forget a guide. False when there is none with that id."""
-        with self._database.write() as connection:
-            gone = bool(connection.execute(delete(schema.guides).where(schema.guides.c.id == guide_id)).rowcount)
+        with self._write() as connection:
+            gone = bool(connection.execute(delete(guides).where(self._own(guides, id=guide_id))).rowcount)
         self._database.forget()
         return gone
 
     def all(self) -> list[Guide]:
         """All guides of the user, the oldest first."""
-        with self._database.read() as connection:
-            rows = connection.execute(select(schema.guides).order_by(schema.guides.c.added, schema.guides.c.id)).all()
+        query = select(guides).where(self._own(guides))
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(guides.c.added, guides.c.id)).all()
         return [Guide(r.id, r.title, r.company, tuple(r.passages), r.added) for r in rows]
 
 

@@ -3,20 +3,20 @@
 Rows become the values of `simulator.interview` and back; a field that an older program did not write has its default.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Connection
 
 from simulator.errors import OutOfTurnError
 from simulator.interview import Act, Exchange, Interview, Question, Role, Segment, Turn
-from simulator.records import schema
-from simulator.records.database import Database, moment, no_interview, now
+from simulator.records.database import View, moment, no_interview, now
 from simulator.records.jobs import queue
+from simulator.records.schema import drafts, interviews, turns
+from simulator.records.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,17 @@ class Summary:
     answers: int
 
 
-class Interviews:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
+class Interviews(Store):
     def add(self, interview: Interview) -> None:
         """Keep a new interview."""
-        with self._database.write() as connection:
-            connection.execute(
-                insert(schema.interviews).values(**_interview_row(interview), started=now(), version=0)
-            )
+        with self._write() as connection:
+            row = _interview_row(interview) | {"owner": self._owner, "started": now(), "version": 0}
+            connection.execute(insert(interviews).values(row))
 
     def find(self, interview_id: str) -> Interview:
         """The interview as it stands. Raises InputError when there is none with that id."""
-        with self._database.read() as connection:
-            return _found(connection, interview_id)
+        with self._read() as connection:
+            return self._found(connection, interview_id)
 
     def save(self, before: Interview, after: Interview, grade: Sequence[int] = ()) -> None:
         """Keep what a move added: its new turns, its place, and a grading job for each exchange in `grade`.
@@ -53,77 +49,81 @@ class Interviews:
         Raises OutOfTurnError, and keeps nothing, when the stored interview is no longer `before`: another
         tab or process has moved it.
         """
-        with self._database.write() as connection:
-            if _found(connection, before.id) != before:
+        with self._write() as connection:
+            if self._found(connection, before.id, lock=True) != before:
                 raise OutOfTurnError("This interview went on elsewhere.", "Reload the page to see it.")
             for number, exchange in enumerate(after.exchanges):
                 old = len(before.exchanges[number].turns) if number < len(before.exchanges) else 0
                 for position in range(old, len(exchange.turns)):
                     row = _turn_row(after.id, number, position, exchange.turns[position])
-                    connection.execute(insert(schema.turns).values(row))
+                    connection.execute(insert(turns).values(row | {"owner": self._owner}))
             connection.execute(
-                update(schema.interviews)
-                .where(schema.interviews.c.id == after.id)
+                update(interviews)
+                .where(self._own(interviews, id=after.id))
                 .values(
                     asked=len(after.exchanges),
                     starts=[exchange.started for exchange in after.exchanges],
                     closed=after.closed,
-                    version=schema.interviews.c.version + 1,
+                    version=interviews.c.version + 1,
                 )
             )
-            queue(connection, after.id, grade)
+            queue(self._database, connection, self._owner, after.id, grade)
             if any(turn.role is Role.CANDIDATE for turn in _added(before, after)):
-                connection.execute(delete(schema.drafts).where(schema.drafts.c.interview == after.id))
+                connection.execute(delete(drafts).where(self._own(drafts, interview=after.id)))
 
     def summaries(self) -> list[Summary]:
         """All interviews, the newest first."""
-        told = (schema.turns.c.role == Role.CANDIDATE) & (schema.turns.c.act == Act.ANSWER)
-        answers = select(schema.turns.c.interview, func.count()).where(told).group_by(schema.turns.c.interview)
-        with self._database.read() as connection:
-            rows = connection.execute(select(schema.interviews).order_by(schema.interviews.c.started.desc())).all()
+        told = self._own(turns, role=Role.CANDIDATE.value, act=Act.ANSWER.value)
+        answers = select(turns.c.interview, func.count()).where(told).group_by(turns.c.interview)
+        whole = select(interviews).where(self._own(interviews)).order_by(interviews.c.started.desc())
+        with self._read() as connection:
+            rows = connection.execute(whole).all()
             counts = {interview: count for interview, count in connection.execute(answers)}
         return [Summary(r.id, r.company, r.length, r.started, r.closed, counts.get(r.id, 0)) for r in rows]
 
     def remove(self, interview_id: str) -> None:
         """Forget an interview and all that belongs to it."""
-        with self._database.write() as connection:
-            connection.execute(delete(schema.interviews).where(schema.interviews.c.id == interview_id))
+        with self._write() as connection:
+            connection.execute(delete(interviews).where(self._own(interviews, id=interview_id)))
         self._database.forget()
 
     def expire(self, days: int) -> int:
-        """Forget the interviews that began more than so many days ago; how many those were. 0 days keeps all."""
+        """Forget every owner's interviews that began more than so many days ago; how many those were. 0 keeps all.
+
+        For how long interviews are kept is set once for all who share the database.
+        """
         if not days:
             return 0
         oldest = moment(datetime.now(UTC) - timedelta(days=days))
-        with self._database.write() as connection:
-            gone = connection.execute(delete(schema.interviews).where(schema.interviews.c.started < oldest)).rowcount
+        with self._database.write(View(over="old", oldest=oldest)) as connection:
+            gone = connection.execute(delete(interviews).where(interviews.c.started < oldest)).rowcount
         if gone:
             self._database.forget()
         return int(gone)
 
     def keep_draft(self, interview_id: str, text: str) -> None:
         """Keep what is typed but not sent."""
-        with self._database.write() as connection:
-            kept = upsert(schema.drafts).values(interview=interview_id, text=text)
-            connection.execute(kept.on_conflict_do_update(index_elements=["interview"], set_={"text": text}))
+        with self._write() as connection:
+            kept = self._database.upsert(drafts).values(owner=self._owner, interview=interview_id, text=text)
+            connection.execute(kept.on_conflict_do_update(index_elements=["owner", "interview"], set_={"text": text}))
 
     def draft(self, interview_id: str) -> str:
         """What was typed last and not sent, or nothing."""
-        drafts = schema.drafts.c
-        with self._database.read() as connection:
-            found = connection.execute(select(drafts.text).where(drafts.interview == interview_id)).scalar()
-        return found or ""
+        query = select(drafts.c.text).where(self._own(drafts, interview=interview_id))
+        with self._read() as connection:
+            return connection.execute(query).scalar() or ""
+
+    def _found(self, connection: Connection, interview_id: str, *, lock: bool = False) -> Interview:
+        """The interview; with `lock` nobody else can move it until the transaction has ended."""
+        query = select(interviews).where(self._own(interviews, id=interview_id))
+        row = connection.execute(query.with_for_update() if lock else query).first()
+        if row is None:
+            raise no_interview()
+        told = select(turns).where(self._own(turns, interview=interview_id))
+        return _interview(row, connection.execute(told.order_by(turns.c.exchange, turns.c.position)))
 
 
-def _found(connection: Connection, interview_id: str) -> Interview:
-    row = connection.execute(select(schema.interviews).where(schema.interviews.c.id == interview_id)).first()
-    if row is None:
-        raise no_interview()
-    told = connection.execute(
-        select(schema.turns)
-        .where(schema.turns.c.interview == interview_id)
-        .order_by(schema.turns.c.exchange, schema.turns.c.position)
-    )
+def _interview(row: Any, told: Iterable[Any]) -> Interview:
     turns: dict[int, list[Turn]] = {}
     for one in told:
         turns.setdefault(one.exchange, []).append(_turn(one))
