@@ -5,10 +5,12 @@ SPLIT ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+POSTGRES := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
+NGINX := $(shell PATH=$$PATH:/usr/sbin command -v nginx)
 # Compiled imports make every start seconds faster; some systems switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run setup test bench lint audit soak fit evals replay browser clean
+.PHONY: run setup test bench lint audit soak load fit evals replay browser clean
 
 run: setup  ## Set up what is missing, then serve the page.
 	@echo "Open http://127.0.0.1:$(PORT)"
@@ -36,7 +38,12 @@ browser:  # The tests drive a real Chromium.
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q chromium; \
 	  else echo "The tests need Chromium: sudo apt-get install chromium"; exit 1; fi; fi
 
-test: setup $(VENV)/.installed-dev browser  ## All tests, with the real model and a real browser.
+servers:  # The tests, and `python -m deploy`, start PostgreSQL and nginx of their own.
+	@if [ -z "$(POSTGRES)" ] || [ -z "$(NGINX)" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q postgresql nginx-light openssl; \
+	  else echo "The tests need PostgreSQL and nginx: sudo apt-get install postgresql nginx-light openssl"; exit 1; fi; fi
+
+test: setup $(VENV)/.installed-dev browser servers  ## All tests, with the real model and a real browser.
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev
@@ -49,6 +56,9 @@ audit: $(VENV)/.installed-dev  ## Known faults of the pinned packages; says so w
 
 soak: setup $(VENV)/.installed-dev  ## Kills, power cuts, full disks in full counts; writes docs/soak.md.
 	@PYTHONPATH=tests $(BIN)/python -m soak
+
+load: setup $(VENV)/.installed-dev  ## A hundred visitors at once before a model of fixed speed; writes docs/load.md.
+	@PYTHONPATH=tests $(BIN)/python -m load
 
 bench: setup $(VENV)/.installed-dev browser  ## Ratios and memory, measured in one run.
 	@$(BIN)/python -m evals.bench

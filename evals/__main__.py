@@ -25,12 +25,13 @@ from simulator.evidence import Locator
 from simulator.methods import method_of
 from simulator.prompts import digest_of
 from simulator.rubric import ScoreRule
-from simulator.settings import ROOT, Settings, load_settings
+from simulator.settings import CHECKWISE, ROOT, Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
-RECORDED = ("agreement", "edits", "gaming", "evidence", "probing", "fairness")
+RECORDED = ("agreement", "edits", "gaming", "evidence", "probing", "unchanged")
 """Suites that ask the model and can be replayed."""
+HELD = ("fairness_held", "attacks_held")
 
 SuiteOption = Annotated[list[str] | None, typer.Option("--suite", help=f"One of {', '.join(SUITES)}; repeatable.")]
 SplitOption = Annotated[str, typer.Option(help="train, dev or test. Never choose anything on test.")]
@@ -77,11 +78,16 @@ def run(
         # Named after all that can change a grade: the same run goes on, another one is another folder.
         name = out or f"{split}-{digest_of(*bench.about().values())[:8]}"
         current = begin(FOLDER / name, bench, split)
-        for one in _suites(suite, RECORDED if replay_only else tuple(SUITES)):
+        for one in _suites(suite, RECORDED if replay_only else _all_of(bench.method)):
             _carried_out(current, one, bench, workers)
         console.print(f"Run {name}: python -m evals report {name}")
     finally:
         bench.close()
+
+
+def _all_of(method: str) -> tuple[str, ...]:
+    """Every suite that this way of grading has: a word can be held only where checks are asked one by one."""
+    return tuple(name for name in SUITES if method == CHECKWISE or name not in HELD)
 
 
 def _carried_out(current: Run, name: str, bench: Workbench, workers: int) -> None:

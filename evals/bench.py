@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from simulator.conductor import Conductor
 from simulator.interview import Exchange, Role, Turn
 from simulator.interviewer import Interviewer, Phrasing, turn_of
 from simulator.models import ChatModel
+from simulator.program import Program
 from simulator.settings import ROOT, Settings, load_settings
 
 ANSWERS = ROOT / "evals" / "datasets" / "answers" / "dev.jsonl"
@@ -46,30 +46,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings().model_copy(update={"data_dir": Path(folder)})
         lines += _start(settings)
-        conductor = Conductor(settings)
-        model = conductor.model()
-        lines += _retrieval(conductor)
-        lines += _follow_ups(conductor, model)
-        lines += _page(conductor)
-        lines += _memory(conductor, model)
-        conductor.close()
+        program = Program(settings)
+        model = program.model()
+        lines += _retrieval(program)
+        lines += _follow_ups(program, model)
+        lines += _page(program)
+        lines += _memory(program, model)
+        program.close()
     for line in lines:
         print(line.text())
     print(f"\nmodel {model.name}, {os.cpu_count()} cores, Python {sys.version.split()[0]}")
 
 
-def _exchanges(conductor: Conductor, count: int) -> list[Exchange]:
+def _exchanges(program: Program, count: int) -> list[Exchange]:
     from evals.cases import answers
 
     single = [one.exchange for one in answers("dev") if len(one.turns) == 1]
     return sorted(single, key=lambda one: abs(len(one.candidate_text.split()) - 180))[:count]
 
 
-def _follow_ups(conductor: Conductor, model: ChatModel) -> list[Line]:
+def _follow_ups(program: Program, model: ChatModel) -> list[Line]:
     """First token of a follow-up against the bare model's time for the same new tokens."""
-    interviewer = conductor.interviewer("amazon")
+    interviewer = program.interviewer("amazon")
     against_bare, second_against_first = [], []
-    for exchange in _exchanges(conductor, 5):
+    for exchange in _exchanges(program, 5):
         first, aim, follow_up = _first_token(interviewer, exchange)
         bare = _bare_first_token(interviewer, model, exchange, aim)
         against_bare.append(first / bare)
@@ -120,17 +120,18 @@ def _bare_first_token(interviewer: Interviewer, model: ChatModel, exchange: Exch
     return time.monotonic() - started
 
 
-def _retrieval(conductor: Conductor) -> list[Line]:
+def _retrieval(program: Program) -> list[Line]:
     """Chroma against the same search done by multiplying all vectors, and whether both find the same."""
     from simulator.embeddings import open_embeddings
 
-    embeddings, _ = open_embeddings(conductor.settings)
-    index = conductor.index()
-    passages = [passage for passage in index.passages.values() if passage.company in ("stripe", "general")]
-    vectors = np.array(embeddings.embed_documents([passage.text for passage in passages]))
-    ids = [passage.id for passage in passages]
+    embeddings, _ = open_embeddings(program.settings)
+    index = program.index()
+    rows = [n for n, one in enumerate(index.passages.values()) if one.company in ("stripe", "general")]
+    with (index.path / "complete").open("rb") as file:  # where each passage lies, as it was put there
+        vectors = np.load(file)[rows]
+    ids = [list(index.passages)[row] for row in rows]
     ratios, same, wanted = [], 0, 0
-    for exchange in _exchanges(conductor, 20):
+    for exchange in _exchanges(program, 20):
         text = exchange.candidate_text
         started = time.monotonic()
         found = {hit.passage.id for hit in index.nearest(text, "stripe", 5)}
@@ -148,10 +149,9 @@ def _retrieval(conductor: Conductor) -> list[Line]:
 
 def _start(settings: Settings) -> list[Line]:
     """From process start to the first question, against starting Python and importing Streamlit alone."""
-    ours = (
-        "import streamlit; from simulator.conductor import Conductor; from simulator.settings import load_settings; "
-    )
-    ours += "c = Conductor(load_settings()); c.start('amazon', 'quick')"
+    ours = "import streamlit; from simulator.conductor import Conductor; from simulator.program import Program; "
+    ours += "from simulator.settings import load_settings; "
+    ours += "Conductor(Program(load_settings())).start('amazon', 'quick')"
     environment = os.environ | {"SIMULATOR_DATA_DIR": str(settings.data_dir)}
 
     def seconds(code: str) -> float:
@@ -164,11 +164,11 @@ def _start(settings: Settings) -> list[Line]:
     return [Line("start to first question / starting Python with Streamlit alone", ratio, "x", 0, len(pairs))]
 
 
-def _page(conductor: Conductor) -> list[Line]:
+def _page(program: Program) -> list[Line]:
     """A whole interview in Chromium: rerun time, and the most memory of the page's process."""
     from evals.browser import interview_in_browser
 
-    seen = interview_in_browser(conductor.settings, answers=2)
+    seen = interview_in_browser(program.settings, answers=2)
     return [
         Line(
             "page rerun after typing / rerun of a one-line page",
@@ -183,12 +183,12 @@ def _page(conductor: Conductor) -> list[Line]:
     ]
 
 
-def _memory(conductor: Conductor, model: ChatModel) -> list[Line]:
+def _memory(program: Program, model: ChatModel) -> list[Line]:
     """Peak memory of the model process after a long interview: 12 exchanges, one of them of 2,000 words."""
     from simulator.models import Lane
 
-    grader = conductor.grader()
-    exchanges = _exchanges(conductor, 11)
+    grader = program.grader()
+    exchanges = _exchanges(program, 11)
     long = " ".join(exchange.candidate_text for exchange in exchanges).split()[:2000]
     exchanges.append(Exchange(exchanges[0].question, (Turn("long", Role.CANDIDATE, " ".join(long)),)))
     for exchange in exchanges:

@@ -60,11 +60,12 @@ def free_port() -> int:
         return port
 
 
-def serve(script: Path, port: int, data_dir: Path, **settings: str) -> subprocess.Popen[bytes]:
-    """Start a page server and return at once."""
+def serve(port: int, data_dir: Path, script: Path | None = None, **settings: str) -> subprocess.Popen[bytes]:
+    """Start the program's page server, or one of another script, and return at once."""
     environment = os.environ | {"SIMULATOR_DATA_DIR": str(data_dir)} | settings
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    program = [str(Path(sys.executable).with_name("simulator")), "serve", "--port", str(port)]
+    other = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    return subprocess.Popen(other if script else program, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
 
 
 def wait_until_up(port: int, timeout_seconds: float = 60) -> None:
@@ -89,7 +90,7 @@ def interview_in_browser(settings: Settings, answers: int) -> Seen:
         browser = playwright.chromium.launch(executable_path=chromium(), args=BROWSER_OPTIONS)
         page = browser.new_page()
         port = free_port()
-        server = serve(bare_script, port, settings.data_dir)
+        server = serve(port, settings.data_dir, bare_script)
         try:
             wait_until_up(port)
             page.goto(f"http://127.0.0.1:{port}")
@@ -98,7 +99,7 @@ def interview_in_browser(settings: Settings, answers: int) -> Seen:
             server.terminate()
         port = free_port()
         started = time.monotonic()
-        server = serve(ROOT / "streamlit_app.py", port, settings.data_dir)
+        server = serve(port, settings.data_dir)
         try:
             wait_until_up(port)
             page.goto(f"http://127.0.0.1:{port}")

@@ -92,6 +92,14 @@ class Marks(BaseModel):
     sentences: dict[int, tuple[str, ...]]
 
 
+class Attack(_Case):
+    """What is put before or behind an answer to move its grade; of the kind `honest`, what only looks so."""
+
+    kind: str
+    words: str = Field(min_length=1)
+    place: Literal["start", "end"]
+
+
 class Edit(_Case):
     """An answer with one thing changed. A dimension that `expect` does not name must stay where it was."""
 
@@ -221,7 +229,7 @@ def answers(split: str, kind: str = "story") -> list[Answer]:
 
 def marks(split: str, kind: str = "story") -> dict[str, Marks]:
     """The marked sentences of one split's answers, by answer."""
-    return {one.id: one for one in _read(Marks, FOLDER / "marks" / f"{_PREFIXES[kind]}{split}.jsonl")}
+    return {one.id: one for one in records(Marks, FOLDER / "marks" / f"{_PREFIXES[kind]}{split}.jsonl")}
 
 
 def sentences_of(answer: Answer) -> dict[int, tuple[int, int, int]]:
@@ -245,6 +253,16 @@ def lookalikes(split: str) -> list[Answer]:
     return _of(Answer, split, FOLDER / "gaming" / "lookalikes.jsonl")
 
 
+def attacks(split: str) -> list[Attack]:
+    """Texts that try to get a better grade."""
+    return _of(Attack, split, FOLDER / "attacks" / "attacks.jsonl")
+
+
+def mentions(split: str) -> list[Attack]:
+    """Honest sentences that hold the words of such texts."""
+    return _of(Attack, split, FOLDER / "attacks" / "honest.jsonl")
+
+
 def openings(split: str) -> list[Opening]:
     return _of(Opening, split, FOLDER / "probing" / "probing.jsonl")
 
@@ -256,7 +274,7 @@ def sheets(split: str) -> list[Sheet]:
 
 def ways() -> tuple[Way, ...]:
     """Ways of asking for what a sheet can hold. They stay as they are when the bank changes."""
-    return _read(Way, FOLDER / "candidates" / "ways.jsonl")
+    return records(Way, FOLDER / "candidates" / "ways.jsonl")
 
 
 def asked(split: str) -> list[Asked]:
@@ -276,14 +294,14 @@ def queries(split: str) -> list[Query]:
 def _of(kind: type[T], split: str, path: Path) -> list[T]:
     if split not in SPLITS:
         raise InputError(f"There is no split {split!r}.", f"Choose one of: {', '.join(SPLITS)}.")
-    return [one for one in _read(kind, path) if one.split == split]
+    return [one for one in records(kind, path) if one.split == split]
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
 @cache
-def _read(kind: type[M], path: Path) -> tuple[M, ...]:
+def records(kind: type[M], path: Path) -> tuple[M, ...]:
     """All records of a file. Raises InputError that names the file, the line and the field."""
     adapter = TypeAdapter(kind)
     found: list[M] = []

@@ -16,9 +16,10 @@ from evals import lab_comparison
 from evals.suites.agreement import AGREEMENT
 from evals.trial import SPLIT, Laboratory, Progress, Stage, Trial
 from evals.versions import IN_USE, Reading, Versions, read
-from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
-from simulator.pages.shell import conductor, words_of
+from simulator.pages import shell
+from simulator.pages.shell import words_of
+from simulator.program import Program
 from simulator.rubric import Rubric
 
 _HERE = Path(__file__).parent
@@ -31,14 +32,14 @@ words = partial(words_of, _HERE / "lab_words.md")
 @st.cache_resource(show_spinner=False)
 def laboratory() -> Laboratory:
     """The process's trials, which go on when a page is left."""
-    return Laboratory(conductor())
+    return Laboratory(shell.program())
 
 
 def page() -> None:
     st.html(f"<style>{_STYLE}</style>")
     st.title(words("title"))
     try:
-        program, lab = conductor(), laboratory()
+        program, lab = shell.program(), laboratory()
         st.write(words("tagline", n=len(AGREEMENT.cases(SPLIT))))
         versions = Versions(program.settings.content_dir, lab.folder)
         version = _choose(versions)
@@ -147,7 +148,7 @@ def _told(reading: Reading) -> None:
 # The runs
 
 
-def _measure(program: Conductor, lab: Laboratory, reading: Reading) -> None:
+def _measure(program: Program, lab: Laboratory, reading: Reading) -> None:
     st.subheader(words("measure"))
     st.caption(words("measure note"))
     rule = lab.rule(program.rubric).fitted_on

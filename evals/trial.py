@@ -23,11 +23,11 @@ from evals.runs import Run, begin, execute
 from evals.suites.agreement import AGREEMENT
 from evals.workbench import EMBEDDED_NAME, Workbench
 from simulator.answer_file import LineFile
-from simulator.conductor import STORY_RUBRIC, Conductor
 from simulator.embeddings import open_embeddings
 from simulator.errors import InputError, ModelUnavailableError, SimulatorError
 from simulator.evidence import Locator, load_sentence_model
 from simulator.models import Lane, Message, YesNo
+from simulator.program import STORY_RUBRIC, Program
 from simulator.prompts import digest_of
 from simulator.rubric import Rubric, ScoreRule
 from simulator.settings import EMBEDDED
@@ -74,9 +74,9 @@ class _Stopped(Exception):
 
 
 class _ProgramsModel:
-    """The conductor's model, waited for at the first call that no recording answers; ends when told to stop."""
+    """The program's model, waited for at the first call that no recording answers; ends when told to stop."""
 
-    def __init__(self, program: Conductor, name: str, stop: threading.Event) -> None:
+    def __init__(self, program: Program, name: str, stop: threading.Event) -> None:
         self.name = name
         self._program = program
         self._stop = stop
@@ -97,7 +97,7 @@ class _ProgramsModel:
 class Laboratory:
     """One process's trials: the same rubric is always the same trial. Safe to use from several threads."""
 
-    def __init__(self, program: Conductor) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.folder = program.settings.data_dir / "lab"
         self.turn = threading.Lock()

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.conductor import STORY_RUBRIC
 from simulator.errors import ContentError, InputError, StorageError
 from simulator.library import read_rubric
 from simulator.lint import Kind, Remark, lint
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import Rubric
 
 IN_USE = STORY_RUBRIC.rpartition("/")[2]

@@ -1,12 +1,11 @@
 """What every suite works with: the library, one rubric, one rule, one method, one judge behind a journal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evals.cases import FOLDER
 from evals.journal import Journal, KeptEmbeddings, recording_of
-from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import open_embeddings
 from simulator.evidence import Locator, load_sentence_model
 from simulator.grader import Grader
@@ -15,6 +14,7 @@ from simulator.library import Library, load_library, read_rubric
 from simulator.local_model import FILE_NAME
 from simulator.methods import Judge, method_of
 from simulator.models import ChatModel, open_model
+from simulator.program import STORY_RUBRIC
 from simulator.prompts import digest_of
 from simulator.rubric import Rubric, ScoreRule
 from simulator.settings import EMBEDDED, Settings
@@ -34,6 +34,7 @@ class Workbench:
     locator: Locator
     model: ChatModel | None = None
     _index: PassageIndex | None = None
+    _others: dict[str, "Workbench"] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -43,9 +44,11 @@ class Workbench:
         """The same bench for questions of another kind; a tried rubric stands in for those of its own kind alone."""
         if self.rubric.kind == kind:
             return self
-        rubric = self.library.rubric_for(kind)
-        locator = _locator(self.settings, kind, self.library, self.embeddings, self.locator.embedding)
-        return replace(self, rubric=rubric, locator=locator)
+        if kind not in self._others:
+            rubric = self.library.rubric_for(kind)
+            locator = _locator(self.settings, kind, self.library, self.embeddings, self.locator.embedding)
+            self._others[kind] = replace(self, rubric=rubric, locator=locator)
+        return self._others[kind]
 
     def rule(self) -> ScoreRule:
         """The rule that the program would use."""

@@ -2,27 +2,26 @@
 
 import json
 import os
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from simulator import cli_drill, cli_kept, local_model
-from simulator.answer_file import AnswerRecord, LineFile, grade_line, read_answers
+from simulator import cli_drill, cli_grade, cli_kept, cli_serve, local_model
 from simulator.conductor import Conductor
-from simulator.errors import ConfigurationError, InputError, SimulatorError
+from simulator.errors import InputError, SimulatorError
 from simulator.interview import Interview, Next
+from simulator.program import Program
 from simulator.records import new_id
 from simulator.scorecard import as_json, as_markdown
-from simulator.settings import EMBEDDED, ROOT, load_settings
+from simulator.settings import EMBEDDED, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 model_app = typer.Typer(no_args_is_help=True, help="The embedded model: is it there, fetch it.")
@@ -32,18 +31,13 @@ _INTERRUPTED = 130
 """What typer makes of Ctrl-C."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-In = Annotated[Path, typer.Argument(metavar="IN.jsonl", help="Answers, one JSON record a line.")]
-Out = Annotated[Path, typer.Option("--out", metavar="OUT.jsonl", help="Appended to; a second run goes on.")]
 CompanyOption = Annotated[str, typer.Option("--company", help="amazon, google, meta, uber, stripe or airbnb.")]
 
 
 @contextmanager
 def _conductor() -> Iterator[Conductor]:
-    conductor = Conductor(load_settings())
-    try:
-        yield conductor
-    finally:
-        conductor.close()
+    with closing(Program(load_settings())) as program:
+        yield Conductor(program)
 
 
 def _tell(who: str, style: str, text: object, end: str = "\n\n") -> None:
@@ -53,26 +47,6 @@ def _tell(who: str, style: str, text: object, end: str = "\n\n") -> None:
 
 def _emit(as_json_wanted: bool, data: Any, text: str) -> None:
     print(json.dumps(data, ensure_ascii=False, indent=2) if as_json_wanted else text)
-
-
-# Serving
-
-
-@app.command()
-def serve(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8501) -> None:
-    """Serve the page on this machine until it is stopped."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {port} on 127.0.0.1 cannot be used: {error.strerror}.",
-                f"Choose another: `make run PORT={port + 1}`.",
-            ) from error
-    os.chdir(ROOT)  # where .streamlit/config.toml lies
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)]
-    os.execv(sys.executable, command)
 
 
 # Interviewing
@@ -92,7 +66,7 @@ def interview(
     with _conductor() as conductor:
         told = _paragraphs(answers) if answers else None
         conductor.library.company(company)
-        conductor.warm_up()
+        conductor.program.warm_up()
         current = conductor.start(company, length, questions, minutes=minutes, kind=kind)
         persona = conductor.library.personas[company]
         _tell(persona.interviewer, "bold", persona.greeting)
@@ -101,7 +75,8 @@ def interview(
         _tell(persona.interviewer, "bold", persona.closing)
         _await_grades(conductor, current)
         card = conductor.scorecard(current.id)
-        markdown = as_markdown(card, current, conductor.library.company(company), conductor.rubric.dimension_names)
+        names = conductor.program.rubric.dimension_names
+        markdown = as_markdown(card, current, conductor.library.company(company), names)
         _emit(json_, as_json(card, current), markdown)
         failed = [job for job in conductor.records.jobs.of(current.id) if job.state == "failed"]
         for job in failed:
@@ -165,97 +140,17 @@ def _typed() -> str | None:
 
 def _await_grades(conductor: Conductor, current: Interview) -> None:
     jobs = conductor.records.jobs.of(current.id)
-    with _progress("Grading") as progress:
+    with cli_grade.progress() as progress:
         task = progress.add_task("Grading your answers", total=len(jobs))
         while True:
             jobs = conductor.records.jobs.of(current.id)
             ended = sum(job.state in ("done", "failed") for job in jobs)
             progress.update(task, completed=ended + sum(conductor.grading_progress(current.id).values()))
-            if conductor.loading_error:
-                raise conductor.loading_error
+            if conductor.program.loading_error:
+                raise conductor.program.loading_error
             if ended == len(jobs):
                 return
             time.sleep(0.2)
-
-
-@contextmanager
-def _progress(_: str) -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield progress
-
-
-# Files of answers
-
-
-@app.command()
-def grade(source: In, out: Out, json_: Json = False) -> None:
-    """Grade answers: one output line an answer."""
-    with _conductor() as conductor:
-        records, lines = _records(conductor, source, out, "findings")
-        grader = conductor.grader() if records else None
-
-        def one(record: AnswerRecord, tick: Callable[[int, int], None]) -> dict[str, Any]:
-            assert grader
-            bar = conductor.library.company(record.company).bar
-            return grade_line(record, grader.grade(record.exchange, each=tick), bar)
-
-        _each(records, lines, one, json_, out)
-
-
-@app.command()
-def probe(source: In, out: Out, json_: Json = False) -> None:
-    """Ask for each answer the follow-up that the interviewer would ask: one output line an answer."""
-    with _conductor() as conductor:
-        from simulator.interviewer import Phrasing
-
-        records, lines = _records(conductor, source, out, "probe")
-
-        def one(record: AnswerRecord, _: Callable[[int, int], None]) -> dict[str, Any]:
-            started = time.monotonic()
-            interviewer = conductor.interviewer(record.company)
-            aim = interviewer.aim(record.exchange)
-            line: dict[str, Any] = {"id": record.id, "probe": "", "check": "", "passages": []}
-            if aim is not None:
-                phrasing = Phrasing(aim)
-                for _piece in interviewer.say(record.exchange, aim, phrasing):
-                    pass
-                found = [hit.passage.id for hit in aim.hits]
-                line |= {"probe": phrasing.text, "check": aim.check.id, "passages": found}
-            return line | {"seconds": round(time.monotonic() - started, 2)}
-
-        _each(records, lines, one, json_, out)
-
-
-def _records(conductor: Conductor, source: Path, out: Path, key: str) -> tuple[list[AnswerRecord], LineFile]:
-    """The answers that are not in `out` yet; every line there has the field `key`."""
-    records = read_answers(source, conductor.library.companies)
-    lines = LineFile(out, key)
-    left = [record for record in records if record.id not in lines.done]
-    if len(left) < len(records):
-        console.print(Text(f"{len(records) - len(left)} of {len(records)} are in {out} already; going on."))
-    if left:
-        conductor.model()
-    return left, lines
-
-
-def _each(
-    records: list[AnswerRecord],
-    lines: LineFile,
-    one: Callable[[AnswerRecord, Callable[[int, int], None]], dict[str, Any]],
-    json_: bool,
-    out: Path,
-) -> None:
-    with _progress("Answers") as progress:
-        task = progress.add_task("Answers", total=len(records))
-        for number, record in enumerate(records):
-
-            def tick(done: int, of: int, number: int = number) -> None:
-                progress.update(task, completed=number + done / of)
-
-            lines.add(one(record, tick))
-            progress.update(task, completed=number + 1)
-    _emit(json_, {"written": len(records), "out": str(out)}, f"{len(records)} written to {out}")
 
 
 # Passages
@@ -394,8 +289,16 @@ def fetch(json_: Json = False) -> None:
     _emit(json_, {"file": str(path), "sha256": local_model.FILE_SHA256}, str(path))
 
 
-for _kept in (cli_kept.backup, cli_kept.restore, cli_kept.forget):
-    app.command()(_kept)
+for _command in (
+    cli_serve.serve,
+    cli_serve.work,
+    cli_grade.grade,
+    cli_grade.probe,
+    cli_kept.backup,
+    cli_kept.restore,
+    cli_kept.forget,
+):
+    app.command()(_command)
 app.command("export")(cli_kept.export)
 app.command("import")(cli_kept.import_)
 app.command("drill")(cli_drill.drill)

@@ -15,6 +15,7 @@ from simulator.conductor import Conductor
 from simulator.drills.drill import Drill
 from simulator.drills.room import DrillRoom, Result
 from simulator.errors import InputError
+from simulator.program import Program
 from simulator.settings import load_settings
 
 console = Console(stderr=True, highlight=False)
@@ -30,8 +31,8 @@ def drill(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
     """Drill follow-ups here; an empty line sends a reply, Ctrl-D ends."""
-    with closing(Conductor(load_settings())) as program:
-        room = DrillRoom(program)
+    with closing(Program(load_settings())) as program:
+        room = DrillRoom(Conductor(program))
         program.library.company(company)
         program.warm_up()
         results = []
@@ -49,7 +50,7 @@ def drill(
             print(f"{sum(one['met'] for one in results)} of {len(results)} met")
 
 
-def _ask(program: Conductor, current: Drill, number: int, of: int) -> None:
+def _ask(program: Program, current: Drill, number: int, of: int) -> None:
     name = program.library.personas[current.company].interviewer
     _say(f"{number}/{of}", f"{current.claim.question.text}", "dim")
     _say("You said", current.claim.text, "bold")

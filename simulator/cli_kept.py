@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from simulator.conductor import Conductor
 from simulator.errors import InputError, StorageError
 from simulator.export import archive
 from simulator.forgetting import forget_everything
+from simulator.program import Program
 from simulator.records.backup import back_up
 from simulator.records.backup import restore as put_back
 from simulator.settings import load_settings
@@ -26,8 +26,8 @@ def export(
     json_: Json = False,
 ) -> None:
     """Write everything that is kept as one JSON document: interviews, grades, drills, stories, guides."""
-    with closing(Conductor(load_settings())) as conductor:
-        tables = conductor.records.transfer.dump()
+    with closing(Program(load_settings())) as program:
+        tables = program.records.transfer.dump()
     document = archive.written(tables)
     if out is None:
         print(document, end="")
@@ -49,8 +49,8 @@ def import_(
         raise InputError(
             f"{source} cannot be read: {error.strerror}.", "Give a file of `simulator export`."
         ) from error
-    with closing(Conductor(load_settings())) as conductor:
-        taken = conductor.records.transfer.load(archive.read(document, conductor.library.companies))
+    with closing(Program(load_settings())) as program:
+        taken = program.records.transfer.load(archive.read(document, program.library.companies))
     told = [f"{_named(table)}: {one.added} added, {one.left} here already" for table, one in taken.items()]
     print(json.dumps({table: asdict(one) for table, one in taken.items()}) if json_ else "\n".join(told))
 
@@ -82,8 +82,8 @@ def forget(
         raise InputError("Nothing is deleted without --all.", "A single interview is deleted on its page.")
     if not yes and not typer.confirm("Delete everything for good? There is no way back.", err=True):
         raise typer.Exit(1)
-    with closing(Conductor(load_settings())) as conductor:
-        forget_everything(conductor)
+    with closing(Program(load_settings())) as program:
+        forget_everything(program)
     told = "Everything is deleted. What you exported or backed up stays where it is."
     print(json.dumps({"deleted": True}) if json_ else told)
 

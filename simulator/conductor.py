@@ -1,193 +1,76 @@
-"""The conductor: the only place where things are wired and where the order of one answer is decided.
+"""The conductor: one user's rounds, and the order of what happens in one answer.
 
 An answer is committed before anything else happens. The interviewer's move runs in a thread that owns its
 text and writes the records, so a page that is reloaded or closed loses nothing; finished exchanges are
-graded by a worker thread from the job table.
+graded by the program's worker from the job table. Of another user's interviews it knows nothing.
 """
 
 import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import replace
-from enum import StrEnum
-from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from simulator.clock import Pace, pace
 from simulator.conduct import Conduct
 from simulator.errors import InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
-from simulator.grading import GRADES, GradingWorker
+from simulator.grading import GRADES
 from simulator.interview import Act, Exchange, Interview, Next, Question, Role, Segment, Turn, open_interview
-from simulator.library import Library, Passage, load_library
 from simulator.move import Move
-from simulator.outbox import Outbox, known_words
+from simulator.operations.events import ANSWERED, FINISHED, FIRST_WORDS, FOLLOWED_UP, MOVE_FAILED, STARTED
+from simulator.operations.log import bound
+from simulator.outbox import Outbox
+from simulator.program import Program
 from simulator.prompts import clean
-from simulator.records import Records, new_id, passages_of
+from simulator.records import LOCAL, new_id
 from simulator.rounds import again, choose_questions, fitting, planned
-from simulator.rubric import Grade, Rubric
+from simulator.rubric import Grade
 from simulator.scorecard import Scorecard, score
-from simulator.settings import CHECKWISE, EMBEDDED, Settings
 
 if TYPE_CHECKING:  # heavy packages are imported where they are first used: the page is there at once
-    from langchain_core.embeddings import Embeddings
-
-    from simulator.evidence import Locator
     from simulator.grader import Grader
     from simulator.index import PassageIndex
     from simulator.interviewer import Interviewer
     from simulator.models import ChatModel
 
-STORY_RUBRIC = "rubrics/story"
 RECENT_INTERVIEWS = 5
 """Questions of so many interviews are not put again while there are others."""
 
 
-class Loading(StrEnum):
-    """What is known of the model."""
-
-    NOT_STARTED = "not started"
-    LOADING = "loading"
-    READY = "ready"
-    FAILED = "failed"
-
-
 class Conductor:
-    """One process's program: settings in, interviews out. Safe to use from several threads."""
+    """The rounds of one user of a program. Light to make, and without a state of its own; safe to use from several
+    threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.library: Library = load_library(settings.content_dir)
-        self.records = Records(settings.database)
-        self.outbox = Outbox(known_words(self.library) if settings.mask else None)
-        self.loading = Loading.NOT_STARTED
-        self.loading_error: SimulatorError | None = None
-        self._loaded = threading.Event()
-        self._model: ChatModel | None = None
-        self._index: PassageIndex | None = None
-        self._lock = threading.RLock()
-        self._index_lock = threading.Lock()  # held while an index is built, which nobody else should wait for
-        self._moves: dict[str, Move] = {}
-        self._locators: dict[str, Locator] = {}
-        self._worker: GradingWorker | None = None
+    def __init__(self, program: Program, owner: str = LOCAL) -> None:
+        self.program = program
+        self.owner = owner
+        self.library = program.library
+        self.records = program.records.of(owner)
 
-    # Starting and loading
-
-    @property
-    def rubric(self) -> Rubric:
-        return self.library.rubrics[STORY_RUBRIC]
-
-    def warm_up(self) -> None:
-        """Load the index and the model in the background, and start the grading worker. Returns at once."""
-        with self._lock:
-            self._grading().start()
-            alive = self._model is not None and self._model.alive
-            if self.loading is Loading.LOADING or (self.loading is Loading.READY and alive):
-                return
-            self._model = None
-            self.loading, self.loading_error = Loading.LOADING, None
-            self._loaded.clear()
-        threading.Thread(target=self._load, name="load", daemon=True).start()
-
-    def _load(self) -> None:
-        from simulator.models import open_model
-        from simulator.outgoing import OutgoingModel
-
-        try:
-            self.index()
-            model = open_model(self.settings)
-            if model.host:
-                model = OutgoingModel(model, self.outbox)
-            if self.settings.grading == CHECKWISE:
-                model.require_log_probabilities()
-        except SimulatorError as error:
-            with self._lock:
-                self.loading, self.loading_error = Loading.FAILED, error
-        except BaseException:
-            with self._lock:
-                self.loading, self.loading_error = Loading.FAILED, None
-            raise
-        else:
-            with self._lock:
-                self._model, self.loading = model, Loading.READY
-        finally:
-            self._loaded.set()
-            self._grading().wake()
-
-    def _grading(self) -> GradingWorker:
-        with self._lock:
-            if self._worker is None:
-                ready, days = (lambda: self._model is not None), self.settings.keep_days
-                self._worker = GradingWorker(self.records, self.grader, ready, days)
-            return self._worker
+    # The program, as this user has it
 
     def model(self) -> "ChatModel":
         """The model, once it is loaded. Raises what its loading raised."""
-        self.warm_up()
-        self._loaded.wait()
-        if self._model is None:
-            raise self.loading_error or ModelUnavailableError("The model is not loaded.", "Try again.")
-        return self._model
+        return self.program.model(self.owner)
 
     @property
-    def model_name(self) -> str:
-        """The model's name for the page, known before it is loaded."""
-        if self._model is not None:
-            return self._model.name
-        file = self.settings.model_file
-        return file.stem if file else self.settings.model
-
-    @property
-    def host(self) -> str:
-        """Where the candidate's words are sent; empty when they stay on this machine."""
-        if self.settings.base_url:
-            return urlsplit(self.settings.base_url).netloc
-        elsewhere = [one for one in (self.settings.model, self.settings.embeddings) if one != EMBEDDED]
-        return ", ".join(dict.fromkeys(one.partition(":")[0] for one in elsewhere))
-
-    @cached_property
-    def embeddings(self) -> "tuple[Embeddings, str]":
-        """The embedding model and its id."""
-        from simulator.embeddings import open_embeddings
-
-        return open_embeddings(self.settings)
+    def outbox(self) -> Outbox:
+        """What goes to another host for this user."""
+        return self.program.outbox(self.owner)
 
     def index(self) -> "PassageIndex":
-        """The passages of knowledge/ and the user's guides; opened anew when a guide came or went."""
-        from simulator.index import PassageIndex
-
-        passages: list[Passage] = [*self.library.passages]
-        for guide in self.records.guides.all():
-            passages += passages_of(guide)
-        with self._index_lock:
-            if self._index is None or list(self._index.passages) != [passage.id for passage in passages]:
-                embeddings, model_id = self.embeddings
-                folder = self.settings.data_dir / "index"
-                self._index = PassageIndex(folder, passages, embeddings, model_id)
-            return self._index
-
-    def locator(self, rubric: Rubric) -> "Locator":
-        """Finds evidence for a rubric, by the sentence model beside its file where there is one."""
-        from simulator.evidence import Locator, load_sentence_model
-
-        with self._lock:
-            if rubric.id not in self._locators:
-                path = self.settings.content_dir / "prompts" / f"{rubric.id}.sentences.npz"
-                trained = load_sentence_model(path) if path.exists() else None
-                self._locators[rubric.id] = Locator(*self.embeddings, trained)
-            return self._locators[rubric.id]
+        """The shipped passages and those of the user's own guides."""
+        return self.program.index(self.owner)
 
     def grader(self, kind: str = "story") -> "Grader":
-        """The grader of a kind of question, with the settings' model and method. Raises ConfigurationError where the
-        model cannot do what the method needs: the other method is never used instead."""
-        from simulator.grader import Grader
-        from simulator.methods import method_of
+        """The grader of a kind of question. Raises what `Program.grader` raises."""
+        return self.program.grader(kind, self.owner)
 
-        model, rubric = self.model(), self.library.rubric_for(kind)
-        method, locator = method_of(self.settings.grading, self.library.prompts, model), self.locator(rubric)
-        rule = self.library.rule_for(rubric, model.name, method.name, locator.version)
-        return Grader(self.library.prompts, rubric, rule, method, model.name, locator.locate)
+    def interviewer(self, company_id: str, kind: str = "story") -> "Interviewer":
+        """A company's interviewer for a kind of question. Raises what `Program.grader` raises."""
+        return self.program.interviewer(company_id, kind, self.owner)
 
     # The interview
 
@@ -243,6 +126,7 @@ class Conductor:
             retry_of=retry_of,
         )
         self.records.interviews.add(interview)
+        STARTED.happened(length=length, interview=interview_id, questions=len(questions))
         return interview
 
     def answer(self, interview_id: str, turn_id: str, text: str, *, asks: bool = False) -> Move:
@@ -253,7 +137,7 @@ class Conductor:
         """
         from simulator.clarify import is_clarification
 
-        with self._lock:
+        with bound(interview=interview_id, answer=turn_id), self.program.moves.alone(self.owner, interview_id):
             before = self.records.interviews.find(interview_id)
             text = clean(text)
             question = before.current.question
@@ -262,14 +146,15 @@ class Conductor:
             after = before.answer(turn_id, text, _at(before), act)
             if after is not before:
                 self.records.interviews.save(before, after)
-            elif after.next is not Next.INTERVIEWER and interview_id in self._moves:
-                return self._moves[interview_id]
+                ANSWERED.happened(act=act.value, exchange=len(after.exchanges), characters=len(text))
+            elif after.next is not Next.INTERVIEWER and (last := self.move_under_way(interview_id)):
+                return last
             return self.move(interview_id)
 
     def time_up(self, interview_id: str, turn_id: str, text: str) -> Interview:
         """The interviewer cuts in, if the time of the part that is under way is over by this machine's clock: what is
         typed so far is the answer, and the round goes on. Changes nothing before that."""
-        with self._lock:
+        with self.program.moves.alone(self.owner, interview_id):
             before = self.records.interviews.find(interview_id)
             if before.closed or before.next is not Next.CANDIDATE or pace(before, _at(before)) is not Pace.OVER:
                 return before
@@ -279,29 +164,33 @@ class Conductor:
                 after = before  # nothing typed that is an answer
             if after is not before:
                 self.records.interviews.save(before, after)
+                ANSWERED.happened(act="cut_off", interview=interview_id, answer=turn_id, characters=len(text))
             self._advance(after)
             return self.records.interviews.find(interview_id)
 
     def move(self, interview_id: str) -> Move:
         """The interviewer's move on this interview: the one under way, or a new one where it is due."""
-        with self._lock:
-            under_way = self._moves.get(interview_id)
+        with self.program.moves.alone(self.owner, interview_id):
+            under_way = self.move_under_way(interview_id)
             if under_way and not under_way.done:
                 return under_way
             if self.records.interviews.find(interview_id).next is not Next.INTERVIEWER:
                 raise OutOfTurnError("It is the candidate's turn.")
-            move = self._moves[interview_id] = Move()
-        threading.Thread(target=self._make, args=(interview_id, move), name="move", daemon=True).start()
+            move = self.program.moves.begin(self.owner, interview_id)
+        context = copy_context()  # what the move logs carries the ids of the answer that it follows
+        threading.Thread(target=context.run, args=(self._make, interview_id, move), name="move", daemon=True).start()
         return move
 
     def move_under_way(self, interview_id: str) -> Move | None:
-        with self._lock:
-            return self._moves.get(interview_id)
+        """The interviewer's move on this interview that is being made, or was the last to be made."""
+        return self.program.moves.last(self.owner, interview_id)
 
     def _make(self, interview_id: str, move: Move) -> None:
         try:
-            self._follow_up_or_advance(interview_id, move)
+            with bound(interview=interview_id):
+                self._follow_up_or_advance(interview_id, move)
         except SimulatorError as error:
+            MOVE_FAILED.happened(error=type(error).__name__, interview=interview_id)
             move.end(error)
         except BaseException:
             move.end(ModelUnavailableError("The interviewer failed unexpectedly.", "Try again; see the log."))
@@ -318,9 +207,11 @@ class Conductor:
         if before.may_probe and stands in (Pace.OPEN, Pace.ENDING):
             interviewer = self.interviewer(before.company, before.current.question.kind)
             if self._retold(before, interviewer):
-                self._tell(before, self._line(Act.REDIRECT, self.conduct.another_story, len(before.exchanges)), move)
+                self._tell(
+                    before, self._line(Act.REDIRECT, self.program.conduct.another_story, len(before.exchanges)), move
+                )
                 return
-            announcement = _announcement(before.current, self.conduct) if stands is Pace.ENDING else ""
+            announcement = _announcement(before.current, self.program.conduct) if stands is Pace.ENDING else ""
             if self._follow_up(before, interviewer, announcement, move):
                 return
         self._advance(before)
@@ -329,7 +220,9 @@ class Conductor:
         """Say the next follow-up; False when nothing is worth one."""
         from simulator.interviewer import Phrasing, turn_of
 
-        with self.model().gate.live():
+        with self.model().turns.live(self.owner or before.id, move.waits):
+            if self.records.interviews.find(before.id) != before:
+                return True  # it was finished while this waited
             aim = interviewer.aim(before.current, _used(before))
             if aim is None:
                 return False
@@ -337,6 +230,9 @@ class Conductor:
             for piece in interviewer.say(before.current, aim, phrasing):
                 move.add(piece)
         self.records.interviews.save(before, before.reply(turn_of(new_id(), phrasing, _at(before))))
+        FIRST_WORDS.happened(move.first_seconds)
+        wording = "bank" if phrasing.replaced else "model"
+        FOLLOWED_UP.happened(move.seconds, wording=wording, exchange=len(before.exchanges))
         return True
 
     def _retold(self, before: Interview, interviewer: "Interviewer") -> bool:
@@ -359,41 +255,27 @@ class Conductor:
         """The fact of the case that answers what was asked last, or that there is none."""
         from simulator.clarify import fact_for
 
-        found = fact_for(exchange.turns[-1].text, exchange.question.facts, self.embeddings[0])
-        return self._line(Act.FACT, (found,) if found else self.conduct.no_fact)
-
-    @cached_property
-    def conduct(self) -> Conduct:
-        """How interviewers speak."""
-        return Conduct.read(self.library.conduct)
+        found = fact_for(exchange.turns[-1].text, exchange.question.facts, self.program.embeddings[0])
+        return self._line(Act.FACT, (found,) if found else self.program.conduct.no_fact)
 
     def _advance(self, before: Interview) -> None:
         finished = [len(before.exchanges) - 1] if before.current.graded else []
-        self.records.interviews.save(before, before.advance(_at(before)), grade=finished)
-        self._grading().wake()
+        self._keep(before, before.advance(_at(before)), finished)
 
     def finish(self, interview_id: str) -> Interview:
         """Finish now: what was answered is graded, the rest is not held against anyone."""
         before = self.records.interviews.find(interview_id)
         if not before.closed:
             finished = [len(before.exchanges) - 1] if before.current.graded else []
-            self.records.interviews.save(before, before.close(), grade=finished)
-            self._grading().wake()
+            self._keep(before, before.close(), finished)
         return self.records.interviews.find(interview_id)
 
-    def interviewer(self, company_id: str, kind: str = "story") -> "Interviewer":
-        from simulator.interviewer import Interviewer
-
-        return Interviewer(
-            self.library.company(company_id),
-            self.library.personas[company_id],
-            self.conduct,
-            self.library.prompts,
-            self.grader(kind),
-            self.index(),
-            self.embeddings[0],
-            self.model(),
-        )
+    def _keep(self, before: Interview, after: Interview, finished: Sequence[int]) -> None:
+        """Keep a step that ends an exchange, and have what is finished graded."""
+        self.records.interviews.save(before, after, grade=finished)
+        if after.closed:
+            FINISHED.happened(interview=after.id, exchanges=len(after.exchanges))
+        self.program.grading.wake()
 
     # Grading
 
@@ -409,21 +291,13 @@ class Conductor:
 
     def grading_progress(self, interview_id: str) -> Mapping[int, float]:
         """The share done, 0-1, of each exchange that is being graded in this process."""
-        return self._worker.progress(interview_id) if self._worker else {}
+        return self.program.grading.progress(self.owner, interview_id)
 
     def retry_grading(self, interview_id: str) -> None:
         """Try failed gradings again."""
         self.records.jobs.retry(interview_id)
-        self.warm_up()
-        self._grading().wake()
-
-    def close(self) -> None:
-        """Stop the worker and the embedded server."""
-        if self._worker is not None:
-            self._worker.close()
-        if self._model is not None:
-            self._model.close()
-        self.records.close()
+        self.program.warm_up()
+        self.program.grading.wake()
 
 
 def _used(interview: Interview) -> list[str]:

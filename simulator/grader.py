@@ -124,7 +124,8 @@ class Grader:
             each(number, len(self.rubric.checks))
         holes = [one.check for one in findings.values() if one.state is State.NOT_ASSESSED]
         if holes:
-            reason = f"the model gave no usable verdict on {', '.join(holes)}"
+            why = findings[holes[0]].note.rstrip(".")
+            reason = f"the model gave no usable verdict on {', '.join(holes)}: {why}"
             return Grade(findings, {}, reason, self._provenance(started))
         findings = without_empty_talk(findings)
         ratings = rate(self.rubric, self.rule, findings)

@@ -30,6 +30,7 @@ from langchain_core.embeddings import Embeddings
 
 from simulator.errors import StorageError
 from simulator.library import GENERAL, Passage
+from simulator.operations.events import INDEX_BUILT
 from simulator.prompts import digest_of
 
 COLLECTION = "passages"
@@ -49,6 +50,7 @@ _SAME_PLACE, _ROUNDING = 0.05, 1e-4
 """Distance at which a known passage counts as found again; what Chroma changes in a number of a vector."""
 _WORD = re.compile(r"[^\W_]+")
 _BATCH = 128
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,24 @@ class Hit:
 
 
 class PassageIndex:
-    """A searchable set of passages. Safe to call from several threads; one object a process."""
+    """A searchable set of passages. Safe to call from several threads."""
 
-    def __init__(self, folder: Path, passages: Sequence[Passage], embeddings: Embeddings, model_id: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        passages: Sequence[Passage],
+        embeddings: Embeddings,
+        model_id: str,
+        beside: "PassageIndex | None" = None,
+    ) -> None:
         """Open the index of exactly these passages under `folder`, building it where it is missing or
-        damaged. Raises StorageError when the disk does not take it."""
-        self.passages = {passage.id: passage for passage in passages}
+        damaged. Raises StorageError when the disk does not take it.
+
+        What is searched for is also looked for in the index `beside` this one, which is by the same embedding model
+        and knows nothing of these passages."""
+        self._beside = beside
+        self._own = {passage.id: passage for passage in passages}
+        self.passages: dict[str, Passage] = {**(beside.passages if beside else {}), **self._own}
         self._guides = {_guide(passage): passage for passage in passages if _guide(passage)}
         self._embeddings = embeddings
         self._lexical = _Lexical(passages)
@@ -74,7 +88,10 @@ class PassageIndex:
         with _told(f"The passage index could not be built in {folder}", "Free some space there."):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # a guide may be private
             with FileLock(folder / "build.lock"):
-                self._store = self._opened() or self._built()
+                if (store := self._opened()) is None:
+                    with INDEX_BUILT.timed(passages=len(self.passages)):
+                        store = self._built()
+                self._store = store
                 _remove_old(folder, self.path)
 
     def search(
@@ -89,6 +106,13 @@ class PassageIndex:
         if not text.strip() or k < 1:
             return []
         place, wide = self._embeddings.embed_query(text), max(_CANDIDATES * k, 20)
+        hits = self._hits(text, place, wide, company, check, kind, question_kind)
+        return _shared_out(sorted(hits, key=_best_first), k)
+
+    def _hits(
+        self, text: str, place: list[float], wide: int, company: str, check: str, kind: str, question_kind: str
+    ) -> list[Hit]:
+        """More hits than are wanted, here and beside, in no order."""
         where = _where(company, check, kind, question_kind)
         found = self._near(place, wide, [*where, {"guide_id": ""}])
         for guide, one in self._guides.items():  # each apart: a guide of many near passages crowds out no other
@@ -97,7 +121,9 @@ class PassageIndex:
         bonus = self._lexical.scores(text)
         worth = {one.passage.id: LEXICAL_WEIGHT * bonus.get(one.passage.id, 0.0) for one in found}
         hits = [Hit(one.passage, one.score + worth[one.passage.id] - PLAIN_COST * one.passage.plain) for one in found]
-        return _shared_out(sorted(hits, key=lambda hit: (-hit.score, hit.passage.id)), k)
+        if self._beside:
+            hits += self._beside._hits(text, place, wide, company, check, kind, question_kind)
+        return hits
 
     def nearest(
         self, text: str, company: str, k: int, check: str = "", kind: str = "", question_kind: str = ""
@@ -105,12 +131,15 @@ class PassageIndex:
         """The dense half of `search`: cosine similarity alone, from Chroma, whichever guide it is from."""
         if not text.strip() or k < 1:
             return []
-        return self._near(self._embeddings.embed_query(text), k, _where(company, check, kind, question_kind))
+        found = self._near(self._embeddings.embed_query(text), k, _where(company, check, kind, question_kind))
+        if self._beside:
+            found += self._beside.nearest(text, company, k, check, kind, question_kind)
+        return sorted(found, key=_best_first)[:k]
 
     def _near(self, place: list[float], k: int, where: list[dict[str, Any]]) -> list[Hit]:
         with self._readable():
             found = self._store.similarity_search_by_vector_with_relevance_scores(place, k, _all(where))
-        return [Hit(self.passages[doc.metadata["id"]], 1 - distance) for doc, distance in found]
+        return [Hit(self._own[doc.metadata["id"]], 1 - distance) for doc, distance in found]
 
     def matching(
         self, text: str, company: str, k: int, check: str = "", kind: str = "", question_kind: str = ""
@@ -120,14 +149,20 @@ class PassageIndex:
         where = _all(_where(company, check, kind, question_kind))
         with self._readable():
             allowed = self._store.get(ids=list(scores), where=where, include=[])
-        ranked = sorted(allowed["ids"] if scores else [], key=lambda one: (-scores[one], one))
-        return [Hit(self.passages[one], scores[one]) for one in ranked[:k]]
+        found = [Hit(self._own[one], scores[one]) for one in (allowed["ids"] if scores else [])]
+        if self._beside:
+            found += self._beside.matching(text, company, k, check, kind, question_kind)
+        return sorted(found, key=_best_first)[:k]
 
     def _readable(self) -> AbstractContextManager[None]:
         return _told(f"The passage index in {self.path} cannot be read", "Restart the program: it is built anew.")
 
     def _client(self) -> ClientAPI:
-        return chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
+        with _opening:
+            # Chroma keeps what it opened by its folder: an index made anew would find the old one, and one that is
+            # used no more would never go.
+            SharedSystemClient.clear_system_cache()
+            return chromadb.PersistentClient(str(self.path), ChromaSettings(anonymized_telemetry=False))
 
     def _searched(self, client: ClientAPI) -> Chroma:
         return Chroma(
@@ -148,7 +183,7 @@ class PassageIndex:
             store = self._searched(self._client())
             if not self._holds(store, vectors):
                 return None
-            for passage in list(self.passages.values())[:: max(1, len(self.passages) // 8)]:
+            for passage in list(self._own.values())[:: max(1, len(self._own) // 8)]:
                 place = _place(*(self._embeddings.embed_query(view) for view in _views(passage)))
                 found = store.similarity_search_by_vector_with_relevance_scores(place, k=3)
                 if all(distance > _SAME_PLACE for _, distance in found):
@@ -168,7 +203,6 @@ class PassageIndex:
         return all(np.allclose(found[passage.id], vector, atol=_ROUNDING) for passage, vector in placed)
 
     def _built(self) -> Chroma:
-        SharedSystemClient.clear_system_cache()
         shutil.rmtree(self.path, ignore_errors=True)
         client = self._client()
         store = self._searched(client)
@@ -188,7 +222,7 @@ class PassageIndex:
 
     def _vectors(self) -> np.ndarray:
         """Where each passage lies, one a row."""
-        views = [_views(passage) for passage in self.passages.values()]
+        views = [_views(passage) for passage in self._own.values()]
         places: list[list[float]] = []
         for at in range(0, len(views), _BATCH):
             batch = views[at : at + _BATCH]
@@ -200,14 +234,14 @@ class PassageIndex:
         """All passages and where they lie, but of a user's guide none that is ALIKE an earlier one of it."""
         repeated = set[int]()
         for guide in self._guides:
-            own = [row for row, passage in enumerate(self.passages.values()) if _guide(passage) == guide]
+            own = [row for row, passage in enumerate(self._own.values()) if _guide(passage) == guide]
             alike, kept = vectors[own] @ vectors[own].T > ALIKE, list[int]()
             for number, row in enumerate(own):
                 if alike[number, kept].any():
                     repeated.add(row)
                 else:
                     kept.append(number)
-        pairs = zip(self.passages.values(), vectors, strict=True)
+        pairs = zip(self._own.values(), vectors, strict=True)
         return [pair for row, pair in enumerate(pairs) if row not in repeated]
 
 
@@ -217,6 +251,10 @@ def _told(problem: str, fix: str) -> Iterator[None]:
         yield
     except (OSError, ChromaError, sqlite3.Error) as error:
         raise StorageError(f"{problem}: {error}.", fix) from error
+
+
+def _best_first(hit: Hit) -> tuple[float, str]:
+    return -hit.score, hit.passage.id
 
 
 def _guide(passage: Passage) -> str:

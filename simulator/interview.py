@@ -16,6 +16,8 @@ MOST_PROBES = 3
 MOST_PROBES_TIMED = 8
 """The same where a clock ends the question sooner or later."""
 MOST_WORDS = 2_000
+MOST_CHARACTERS = 20_000
+"""Ten a word: a text without spaces is bounded, too."""
 
 
 class Role(StrEnum):
@@ -246,6 +248,11 @@ def checked_answer(text: str) -> str:
     if words > MOST_WORDS:
         raise InputError(
             f"This answer has {words:,} words; the most that fits is {MOST_WORDS:,}.",
+            "Shorten it and send it again; your text is still in the box.",
+        )
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            f"This answer has {len(text):,} characters; the most that fits is {MOST_CHARACTERS:,}.",
             "Shorten it and send it again; your text is still in the box.",
         )
     if not is_english(text):

@@ -15,9 +15,13 @@ class OutgoingModel(ChatModel):
     """A model that is not the embedded one, with the same interface."""
 
     def __init__(self, model: ChatModel, outbox: Outbox) -> None:
-        self.name, self.host, self.gate = model.name, model.host, model.gate
+        self.name, self.host, self.turns = model.name, model.host, model.turns
         self._endpoint = None  # the embedded server is never behind this
         self._model, self._outbox = model, outbox
+
+    def by(self, outbox: Outbox) -> "OutgoingModel":
+        """The same model, with what it is sent going through another outbox."""
+        return OutgoingModel(self._model, outbox)
 
     def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> str:
         sent, vault = self._outbox.put(messages)

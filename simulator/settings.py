@@ -15,6 +15,8 @@ from simulator.errors import ConfigurationError
 ROOT = Path(__file__).resolve().parent.parent
 EMBEDDED = "embedded"
 CHECKWISE, STRUCTURED = "checkwise", "structured"
+LEAST_SECRET = 16
+"""Characters of the secret that a proxy shares with the page."""
 
 
 class Settings(BaseSettings):
@@ -39,6 +41,8 @@ class Settings(BaseSettings):
     """Folder that holds prompts/ and knowledge/."""
     call_timeout_seconds: float = Field(default=120, gt=0)
     """Total deadline of one model call, retries included."""
+    live_calls: int = Field(default=8, ge=1)
+    """Candidates whose replies another model than the embedded one makes at once; the next wait in line."""
     context_tokens: int = Field(default=14_336, ge=2_048)
     """Context window of the embedded server, shared by its two slots."""
     threads: int | None = None
@@ -47,11 +51,35 @@ class Settings(BaseSettings):
     """Send another host placeholders for names, companies, money and addresses; they are put back in its reply."""
     keep_days: int = Field(default=180, ge=0)
     """Interviews are removed so many days after they began; 0 keeps them for ever."""
+    database_url: SecretStr = SecretStr("")
+    """`postgresql://...` where many share a database; empty for a file in `data_dir`. May hold a password."""
+
+    proxy_secret: SecretStr = SecretStr("")
+    """What the proxy sends as X-Proxy-Secret; without it, a user's name in a header is believed from nobody."""
+    user_header: str = Field(default="X-Forwarded-User", pattern=r"^[A-Za-z0-9-]+$")
+    """The header in which the proxy names the user."""
+    sign_in: Literal["", "oidc", "header"] = ""
+    """Who a page's user is: the one of this machine, whom a provider of OpenID Connect signed in (it stands in
+    Streamlit's secrets), or whom the proxy names."""
+    public_host: str = Field(default="", pattern=r"^[A-Za-z0-9.-]*$")
+    """The name under which a proxy is reached, without scheme and port."""
+    grade_here: bool = True
+    """Grade in the page's process; otherwise `simulator work` does it elsewhere."""
+
+    log: Literal["", "text", "json"] = ""
+    """What happens, one event a line on standard error; ids, sizes and seconds, never words."""
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    """Port of 127.0.0.1 on which a process that serves no page answers /livez, /readyz and /metrics; 0 for none."""
 
     @property
     def database(self) -> Path:
         """The file of all that is kept."""
         return self.data_dir / "interviews.db"
+
+    @property
+    def place(self) -> Path | str:
+        """Where all is kept: the file, or the address of a server. For `Records` alone: it may hold a password."""
+        return self.database_url.get_secret_value() or self.database
 
     @field_validator("base_url")
     @classmethod
@@ -59,6 +87,14 @@ class Settings(BaseSettings):
         # A password inside the address would end up in the client's debug log.
         if "@" in value.split("//")[-1].split("/")[0]:
             raise ValueError("must not contain a password; put it into SIMULATOR_API_KEY")
+        return value
+
+    @field_validator("sign_in")
+    @classmethod
+    def _only_by_the_proxy(cls, value: str, info: ValidationInfo) -> str:
+        secret: SecretStr | None = info.data.get("proxy_secret")
+        if value == "header" and len(secret.get_secret_value() if secret else "") < LEAST_SECRET:
+            raise ValueError(f"by a header it needs SIMULATOR_PROXY_SECRET, of {LEAST_SECRET} characters or more")
         return value
 
     @field_validator("mask")

@@ -9,7 +9,6 @@ from fault_server import FaultServer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from evals.browser import BROWSER_OPTIONS, chromium, free_port, serve, wait_until_up
-from simulator.settings import ROOT
 
 SLOW_MS = 60_000
 expect.set_options(timeout=20_000)
@@ -38,7 +37,7 @@ class Site:
 
     def start(self, **settings: str) -> None:
         named = {"SIMULATOR_MODEL": "fake", "SIMULATOR_BASE_URL": self.model.base_url} | settings
-        self.process = serve(ROOT / "streamlit_app.py", self.port, self.data_dir, **named)
+        self.process = serve(self.port, self.data_dir, **named)
         wait_until_up(self.port)
 
     def kill(self) -> None:

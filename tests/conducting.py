@@ -10,7 +10,7 @@ from simulator.errors import SimulatorError
 from simulator.move import Move
 
 SECONDS = 60
-Starts = Callable[[], Conductor]
+Starts = Callable[..., Conductor]
 REPLY = "I told our director in the second week, because only she could move the date. Failures fell from 4% to 1%."
 
 

@@ -14,16 +14,17 @@ from fault_server import FaultServer, Messages, Reply, Request, Step
 from langchain_core.embeddings import Embeddings
 from streamlit.testing.v1 import AppTest
 
-from simulator.conductor import STORY_RUBRIC, Conductor
+from simulator.conductor import Conductor
 from simulator.embeddings import MODEL_ID, open_embeddings
 from simulator.evidence import Locator, load_sentence_model
 from simulator.grader import Grader, Locate
 from simulator.library import Library, load_library
 from simulator.methods import Judge, method_of
+from simulator.program import STORY_RUBRIC, Program
 from simulator.rubric import Check, Rubric, ScoreRule
 from simulator.settings import CHECKWISE, ROOT, Settings
 
-pytest_plugins = ["browsing", "interviewing", "keeping"]
+pytest_plugins = ["browsing", "commanding", "interviewing", "keeping", "postgres"]
 Visit = Callable[..., AppTest]
 SHOWN = frozenset({"context.goal", "context.role", "context.timeline", "result.quantified", "result.baseline"})
 """What the scripted model finds in every answer, unless a test tells it otherwise."""
@@ -128,7 +129,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 def ready_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The index of the shipped knowledge, built once: it takes twenty seconds."""
     folder = tmp_path_factory.mktemp("ready")
-    Conductor(Settings(_env_file=None, data_dir=folder, cache_dir=folder)).index()
+    Program(Settings(_env_file=None, data_dir=folder, cache_dir=folder)).index()
     return folder / "index"
 
 
@@ -154,21 +155,21 @@ def settings(data_dir: Path, scripted_model: ScriptedModel, monkeypatch: pytest.
 
 
 @pytest.fixture
-def conductors(settings: Settings) -> Iterator[Callable[[], Conductor]]:
-    """Starts the program on the same data folder, as often as wanted."""
+def conductors(settings: Settings) -> Iterator[Callable[..., Conductor]]:
+    """Starts the program on the same data folder, as often as wanted, with other settings where some are given."""
     started: list[Conductor] = []
 
-    def _start() -> Conductor:
-        started.append(Conductor(settings))
+    def _start(**changes: object) -> Conductor:
+        started.append(Conductor(Program(settings.model_copy(update=changes))))
         return started[-1]
 
     yield _start
     for one in started:
-        one.close()
+        one.program.close()
 
 
 @pytest.fixture
-def conductor(conductors: Callable[[], Conductor]) -> Conductor:
+def conductor(conductors: Callable[..., Conductor]) -> Conductor:
     return conductors()
 
 

@@ -7,7 +7,6 @@ import pytest
 from conftest import ScriptedModel, embeddings, grader_over, shipped
 
 from simulator.conduct import Conduct
-from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
 from simulator.index import PassageIndex
 from simulator.interview import Exchange, Question, Role, Turn
@@ -16,6 +15,7 @@ from simulator.interviewer import (
     Phrasing,
 )
 from simulator.models import open_model
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import ScoreRule, equal_rule
 from simulator.settings import CHECKWISE, Settings
 from simulator.strategy import Aim

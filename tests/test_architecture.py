@@ -10,6 +10,7 @@ from simulator.settings import ROOT
 
 LAYERS = [
     "errors",
+    "operations",
     "language",
     "markdown",
     "rubric",
@@ -35,17 +36,21 @@ LAYERS = [
     "local_model",
     "models",
     "outgoing",
-    "consent",
     "index",
     "records",
     "guides",
     "methods",
     "grader",
+    "graders",
+    "shelves",
     "clarify",
     "strategy",
     "interviewer",
     "grading",
+    "program",
     "answer_file",
+    "cluster",
+    "health",
     "conductor",
     "forgetting",
     "claims",
@@ -55,10 +60,12 @@ LAYERS = [
     "export",
     "cli_kept",
     "cli_drill",
+    "cli_grade",
+    "cli_serve",
     "cli",
     "pages",
 ]
-PACKAGES = ("pages", "records", "models", "claims", "stories", "drills", "export")
+PACKAGES = ("operations", "pages", "records", "models", "claims", "stories", "drills", "export")
 DOORS = {
     "sqlalchemy": {"records"},
     "alembic": {"records"},
@@ -72,6 +79,9 @@ DOORS = {
     "fsrs": {"drills"},
     "genanki": {"export"},
     "icalendar": {"export"},
+    "prometheus_client": {"operations"},
+    "ray": {"cluster"},
+    "starlette": {"pages"},
 }
 UNSAFE_MODULES = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "imp"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__", "import_module"}

@@ -11,9 +11,9 @@ from conftest import shipped
 
 from evals import cases
 from evals.cases import MARKED, SPLITS, Answer, answers, lookalikes, marks, openings, pairs, queries, tricks
-from simulator.conductor import STORY_RUBRIC
 from simulator.errors import InputError
 from simulator.grader import not_an_answer
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import DIMENSIONS
 
 RUBRIC = shipped().rubrics[STORY_RUBRIC]

@@ -16,7 +16,7 @@ from fault_server import Messages, completion, events, failure, hang, streamed
 from filelock import FileLock
 from telling import ANSWER, OTHER
 
-from simulator.conductor import STORY_RUBRIC, Conductor, Loading
+from simulator.conductor import Conductor
 from simulator.errors import (
     ConfigurationError,
     ContentError,
@@ -27,6 +27,7 @@ from simulator.errors import (
 )
 from simulator.interview import MOST_PROBES, Act, Next, Role
 from simulator.move import Move
+from simulator.program import STORY_RUBRIC, Loading, Program
 from simulator.rubric import DIMENSIONS
 from simulator.settings import CHECKWISE, STRUCTURED, Settings
 
@@ -73,13 +74,13 @@ def test_an_interview_starts_without_a_model(settings: Settings) -> None:
     with socket.socket() as taken:  # bound and not listening: nobody answers there
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        conductor = Conductor(settings.model_copy(update={"base_url": address}))
+        conductor = Conductor(Program(settings.model_copy(update={"base_url": address})))
         for company in shipped().companies:
             interview = conductor.start(company, "full")
             assert interview.current.question.text
             assert conductor.records.interviews.find(interview.id) == interview
-        assert conductor.loading is Loading.NOT_STARTED
-        conductor.close()
+        assert conductor.program.loading is Loading.NOT_STARTED
+        conductor.program.close()
 
 
 def test_an_unknown_length_or_company_starts_nothing(conductor: Conductor) -> None:
@@ -186,12 +187,12 @@ def test_a_second_reader_of_a_move_hears_all_of_it(conductor: Conductor) -> None
 
 def test_answering_does_not_wait_for_the_index(conductor: Conductor, settings: Settings) -> None:
     with FileLock(settings.data_dir / "index" / "build.lock"):  # as another process holds it while it builds
-        conductor.warm_up()
+        conductor.program.warm_up()
         interview = conductor.start("stripe", "quick")
         moves: list[Move] = []
 
         def visit() -> None:
-            conductor.warm_up()
+            conductor.program.warm_up()
             moves.append(conductor.answer(interview.id, "t1", ANSWER))
             assert conductor.move_under_way(interview.id) is moves[0]
             moves.append(moves[0])
@@ -200,7 +201,7 @@ def test_answering_does_not_wait_for_the_index(conductor: Conductor, settings: S
         visitor.start()
         visitor.join(5)
         assert len(moves) == 2
-        assert conductor.loading is Loading.LOADING
+        assert conductor.program.loading is Loading.LOADING
     assert followed(moves[0]).endswith("?")
 
 
@@ -350,12 +351,12 @@ def test_a_restart_goes_on_with_the_interview_and_with_gradings_that_wait_or_wer
     until(lambda: first.records.jobs.of(ids[0])[0].state == "running")
     first.finish(ids[1])
     assert first.records.jobs.of(ids[1])[0].state == "waiting"
-    first.close()
+    first.program.close()
     with closing(sqlite3.connect(settings.data_dir / "interviews.db")) as database, database:
         database.execute("UPDATE grading_jobs SET lease_until = 0")  # a minute later
     scripted_model.fault = lambda request: None
     second = conductors()
-    second.warm_up()
+    second.program.warm_up()
     until(lambda: all(graded(second, one) for one in ids[:2]))
     assert all(second.scorecard(one).overall is not None for one in ids[:2])
     assert second.records.interviews.find(ids[2]).current.turns[-1].text == probes[2]
@@ -365,8 +366,9 @@ def test_a_restart_goes_on_with_the_interview_and_with_gradings_that_wait_or_wer
 
 _DIES_IN_ITS_MOVE = """
 from simulator.conductor import Conductor
+from simulator.program import Program
 from simulator.settings import load_settings
-conductor = Conductor(load_settings())
+conductor = Conductor(Program(load_settings()))
 interview = conductor.start("stripe", "quick")
 print(interview.id, flush=True)
 list(conductor.answer(interview.id, "t1", {answer!r}).tail())
@@ -399,17 +401,14 @@ def test_a_move_that_died_with_its_process_is_made_again(
     assert [turn.text for turn in conductor.records.interviews.find(interview_id).current.turns] == [ANSWER, probe]
 
 
-def test_a_model_that_cannot_be_loaded_is_told_and_loaded_once_it_can_be(
-    conductors: Starts, settings: Settings, scripted_model: ScriptedModel
-) -> None:
-    conductor = conductors()
-    conductor.settings = settings.model_copy(update={"base_url": "not an address"})
+def test_a_model_that_cannot_be_loaded_is_told_and_its_moves_are_made_once_it_can_be(conductors: Starts) -> None:
+    conductor = conductors(base_url="not an address")
     interview = conductor.start("stripe", "quick")
     assert isinstance(failed(conductor.answer(interview.id, "t1", ANSWER)), ConfigurationError)
-    assert conductor.loading is Loading.FAILED and conductor.loading_error
-    conductor.settings = settings
-    assert followed(conductor.move(interview.id)).endswith("?")
-    assert conductor.loading is Loading.READY and conductor.loading_error is None
+    assert conductor.program.loading is Loading.FAILED and conductor.program.loading_error
+    again = conductors()
+    assert followed(again.move(interview.id)).endswith("?")
+    assert again.program.loading is Loading.READY and again.program.loading_error is None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -424,25 +423,24 @@ def test_a_loading_that_breaks_in_a_way_nobody_thought_of_is_told_and_tried_agai
         patch.setattr("simulator.models.open_model", broken)
         error = failed(conductor.answer(interview.id, "t1", ANSWER))
     assert isinstance(error, ModelUnavailableError)
-    assert conductor.loading is Loading.FAILED
+    assert conductor.program.loading is Loading.FAILED
     assert followed(conductor.move(interview.id)).endswith("?")
 
 
 @pytest.mark.parametrize(("grading", "asked"), [(CHECKWISE, [START_UP]), (STRUCTURED, [])])
 def test_a_model_that_is_asked_check_by_check_is_tried_once_before_it_is_ready(
-    grading: str, asked: list[str], conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+    grading: str, asked: list[str], conductors: Starts, scripted_model: ScriptedModel
 ) -> None:
-    conductor = conductors()
-    conductor.settings = settings.model_copy(update={"grading": grading})
+    conductor = conductors(grading=grading)
     conductor.model()
-    assert conductor.loading is Loading.READY
+    assert conductor.program.loading is Loading.READY
     assert [message["content"] for request in scripted_model.requests for message in request.messages] == asked
     conductor.model()
     assert len(scripted_model.requests) == len(asked)
 
 
 def test_an_endpoint_without_log_probabilities_is_told_and_serves_once_the_setting_is_the_other(
-    conductors: Starts, settings: Settings, scripted_model: ScriptedModel
+    conductors: Starts, scripted_model: ScriptedModel
 ) -> None:
     plain = completion("Yes", "length")
     scripted_model.fault = lambda request: plain if request.body.get("logprobs") else None
@@ -450,8 +448,8 @@ def test_an_endpoint_without_log_probabilities_is_told_and_serves_once_the_setti
     interview = conductor.start("stripe", "quick")
     error = failed(conductor.answer(interview.id, "t1", ANSWER))
     assert isinstance(error, ConfigurationError) and "SIMULATOR_GRADING=structured" in error.fix
-    assert conductor.loading is Loading.FAILED and conductor.loading_error is error
-    conductor.settings = settings.model_copy(update={"grading": STRUCTURED})
+    assert conductor.program.loading is Loading.FAILED and conductor.program.loading_error is error
+    conductor = conductors(grading=STRUCTURED)
     assert followed(conductor.move(interview.id)).endswith("?")
     conductor.finish(interview.id)
     until(lambda: graded(conductor, interview.id))
@@ -468,8 +466,7 @@ def test_a_damaged_sentence_model_is_told_and_no_grade_is_made_up(
     for folder in ("prompts", "knowledge"):
         shutil.copytree(settings.content_dir / folder, content / folder)
     (content / "prompts" / f"{STORY_RUBRIC}.sentences.npz").write_bytes(b"not a model")
-    conductor = conductors()
-    conductor.settings = settings.model_copy(update={"content_dir": content})
+    conductor = conductors(content_dir=content)
     interview = conductor.start("stripe", "quick")
     error = failed(conductor.answer(interview.id, "t1", ANSWER))
     assert isinstance(error, ContentError) and "story.sentences.npz" in error.problem

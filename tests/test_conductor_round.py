@@ -102,7 +102,7 @@ def test_what_was_asked_about_a_case_is_not_graded_with_the_answer(conductor: Co
 def test_what_no_fact_of_the_case_answers_is_told_so_and_nothing_is_made_up(conductor: Conductor) -> None:
     interview = opened(conductor, CASE)
     told = followed(conductor.answer(interview.id, "t1", "Who won the cup final last year?"))
-    assert told in conductor.conduct.no_fact
+    assert told in conductor.program.conduct.no_fact
     assert acts(conductor, interview) == [Act.CLARIFICATION, Act.FACT]
 
 
@@ -125,7 +125,7 @@ def test_a_story_told_again_is_sent_back_once_and_then_the_round_goes_on(then: s
     followed(conductor.answer(interview.id, "t1", ANSWER))
     assert followed(conductor.answer(interview.id, "t2", REPLY)) == ""
     told = followed(conductor.answer(interview.id, "t3", RETOLD))
-    assert told in conductor.conduct.another_story
+    assert told in conductor.program.conduct.another_story
     assert acts(conductor, interview) == [Act.ANSWER, Act.REDIRECT]
     assert followed(conductor.answer(interview.id, "t4", then)).endswith("?")
     assert acts(conductor, interview) == [Act.ANSWER, Act.REDIRECT, Act.ANSWER, Act.CHALLENGE]
@@ -169,7 +169,7 @@ def test_when_the_time_is_up_what_is_typed_is_the_answer_and_the_next_question_i
     assert after.current.started >= turn.at
     assert after.deadline == after.current.started + PART_SECONDS
     assert conductor.time_up(interview.id, "t1", ANSWER) == after == now(conductor, interview)
-    conductor.warm_up()
+    conductor.program.warm_up()
     until(lambda: graded(conductor, interview.id))
     assert [job.exchange for job in conductor.records.jobs.of(interview.id)] == [0]
 
@@ -217,9 +217,9 @@ def test_that_the_time_is_nearly_up_is_said_once(conductor: Conductor, settings:
     spent = now(conductor, interview).current.turns[-1].at
     wait(settings, interview, PART_SECONDS - ANNOUNCED_SECONDS - spent)
     late = [followed(conductor.answer(interview.id, f"t{n}", f"{REPLY} {n}")) for n in (2, 3)]
-    said = [any(line in text for line in conductor.conduct.announce) for text in (early, *late)]
+    said = [any(line in text for line in conductor.program.conduct.announce) for text in (early, *late)]
     assert said == [False, True, False]
-    assert late[0].startswith(conductor.conduct.announce)
+    assert late[0].startswith(conductor.program.conduct.announce)
     assert [text.endswith("?") for text in late] == [True, True]
     assert now(conductor, interview).current.turns[3].text == late[0]
 
@@ -308,7 +308,7 @@ def test_a_restart_in_the_middle_of_a_round_keeps_its_plan_its_times_and_what_ea
     followed(first.answer(interview.id, "t4", REPLY))
     followed(first.answer(interview.id, "t5", ASKED))
     before = now(first, interview)
-    first.close()
+    first.program.close()
     scripted_model.requests.clear()
     second = conductors()
     assert now(second, interview) == before

@@ -18,6 +18,7 @@ from simulator.drills.material import LATELY
 from simulator.drills.room import DrillRoom, Result
 from simulator.errors import ContentError, InputError, ModelUnavailableError, StorageError, UnusableReplyError
 from simulator.interview import Exchange, Interview, Question, Role, Turn
+from simulator.program import Program
 from simulator.records import CardRow
 from simulator.rubric import Calibration, Finding, Grade, Rating, State, equal_rule
 from simulator.settings import ROOT, Settings
@@ -101,11 +102,11 @@ def content(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def program(settings: Settings, content: Path, scripted_model: ScriptedModel) -> Iterator[Conductor]:
+def conductor(settings: Settings, content: Path, scripted_model: ScriptedModel) -> Iterator[Conductor]:
     scripted_model.reply = judging({"action.risk"})
-    found = Conductor(settings.model_copy(update={"content_dir": content}))
+    found = Conductor(Program(settings.model_copy(update={"content_dir": content})))
     yield found
-    found.close()
+    found.program.close()
 
 
 class Clock:
@@ -122,31 +123,31 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def room(program: Conductor, clock: Clock) -> DrillRoom:
-    return DrillRoom(program, clock)
+def room(conductor: Conductor, clock: Clock) -> DrillRoom:
+    return DrillRoom(conductor, clock)
 
 
 def told(room: DrillRoom, drill: Drill, text: str = GUARDED, seconds: float = 70.0) -> Result:
     return room.reply(drill, text, seconds)
 
 
-def cards(program: Conductor) -> dict[str, CardRow]:
-    return program.records.drills.cards()
+def cards(conductor: Conductor) -> dict[str, CardRow]:
+    return conductor.records.drills.cards()
 
 
-def keep_interview(program: Conductor, answer: str, state: State, kind: str = "story") -> None:
+def keep_interview(conductor: Conductor, answer: str, state: State, kind: str = "story") -> None:
     """A finished interview with one exchange, graded."""
     question = Question(f"{kind}/mine", "Tell me about your migration.", kind, invites=("action.risk",))
     exchange = Exchange(question, (Turn(f"turn-{kind}", Role.CANDIDATE, answer),))
     past = Interview(f"past-{kind}", "stripe", "quick", (question,), (replace(exchange, turns=()),))
-    program.records.interviews.add(past)
+    conductor.records.interviews.add(past)
     answered = replace(past, exchanges=(exchange,), closed=True)
-    program.records.interviews.save(past, answered, grade=[0])
-    job = program.records.jobs.take("worker")
+    conductor.records.interviews.save(past, answered, grade=[0])
+    job = conductor.records.jobs.take("worker")
     assert job
     findings = {"action.risk": Finding("action.risk", state, 0.2)}
     grade = Grade(findings, {"ownership": Rating("ownership", 2, 2.0, 1.0, 3.0, ())})
-    program.records.jobs.finish(job, "worker", TypeAdapter(Grade).dump_python(grade, mode="json"))
+    conductor.records.jobs.finish(job, "worker", TypeAdapter(Grade).dump_python(grade, mode="json"))
 
 
 # What is drilled
@@ -181,20 +182,20 @@ def test_only_what_has_a_probe_and_a_claim_can_be_drilled(room: DrillRoom) -> No
         room.next("initech")
 
 
-def test_the_candidates_own_words_come_before_the_bank(program: Conductor, room: DrillRoom) -> None:
+def test_the_candidates_own_words_come_before_the_bank(conductor: Conductor, room: DrillRoom) -> None:
     said = "We moved all of the merchants over on one Sunday in May."
-    keep_interview(program, said, State.NOT_MET)
+    keep_interview(conductor, said, State.NOT_MET)
     claim = room.next("amazon", "action.risk").claim
     assert (claim.text, claim.interview, claim.exchange, claim.turn) == (said, "past-story", 0, 0)
     assert claim.question.text == "Tell me about your migration."
     assert room.next("stripe", "action.risk", "case").claim.interview == ""
     assert room.next("stripe", "context.goal").claim.interview == ""
-    program.records.interviews.remove("past-story")
+    conductor.records.interviews.remove("past-story")
     assert room.next("amazon", "action.risk").claim.interview == ""
 
 
-def test_what_was_shown_in_the_interview_is_drilled_on_the_bank(program: Conductor, room: DrillRoom) -> None:
-    keep_interview(program, "We moved all of the merchants over on one Sunday in May.", State.MET)
+def test_what_was_shown_in_the_interview_is_drilled_on_the_bank(conductor: Conductor, room: DrillRoom) -> None:
+    keep_interview(conductor, "We moved all of the merchants over on one Sunday in May.", State.MET)
     assert room.next("stripe", "action.risk").claim.interview == ""
 
 
@@ -241,16 +242,16 @@ def test_due_cards_come_first_and_never_the_same_check_twice_in_a_row(room: Dril
 
 
 def test_a_check_that_was_missed_is_weaker_and_one_that_was_shown_is_stronger(
-    program: Conductor, room: DrillRoom
+    conductor: Conductor, room: DrillRoom
 ) -> None:
     def weakness() -> float:
         return next(place.weakness for place in room.queue("stripe") if place.check == "action.risk")
 
     before = weakness()
-    keep_interview(program, "We moved all of the merchants over on one Sunday.", State.NOT_MET)
+    keep_interview(conductor, "We moved all of the merchants over on one Sunday.", State.NOT_MET)
     missed = weakness()
     assert missed > before
-    keep_interview(program, "First I would look at the logs of that night.", State.MET, "case")
+    keep_interview(conductor, "First I would look at the logs of that night.", State.MET, "case")
     assert weakness() < missed
 
 
@@ -258,7 +259,7 @@ def test_a_check_that_was_missed_is_weaker_and_one_that_was_shown_is_stronger(
 
 
 def test_a_reply_that_closes_the_gap_is_met_with_its_words_and_sets_the_card(
-    program: Conductor, room: DrillRoom, scripted_model: ScriptedModel
+    conductor: Conductor, room: DrillRoom, scripted_model: ScriptedModel
 ) -> None:
     drill = room.next("stripe", "action.risk", "story")
     result = told(room, drill, f"Well. {GUARDED}")
@@ -271,8 +272,8 @@ def test_a_reply_that_closes_the_gap_is_met_with_its_words_and_sets_the_card(
         for text in (drill.claim.question.text, drill.claim.text.partition(". ")[0], drill.ask, GUARDED)
     ]
     assert places == sorted(places)
-    assert list(cards(program)) == ["action.risk|stripe"]
-    (review,) = program.records.drills.reviews()
+    assert list(cards(conductor)) == ["action.risk|stripe"]
+    (review,) = conductor.records.drills.reviews()
     assert (review.key, review.rating, review.payload["passage"]) == ("action.risk|stripe", 3, drill.passage)
     assert room.find(drill.id) is None
 
@@ -303,8 +304,8 @@ def test_a_reply_that_leaves_the_gap_open_comes_again_soon_and_says_what_was_mis
     assert told(room, again, seconds=30).due.timestamp() - NOW > 12 * 3600
 
 
-def test_what_the_claim_shows_earns_nothing(program: Conductor, room: DrillRoom) -> None:
-    keep_interview(program, GUARDED, State.NOT_MET)  # whatever the grader missed
+def test_what_the_claim_shows_earns_nothing(conductor: Conductor, room: DrillRoom) -> None:
+    keep_interview(conductor, GUARDED, State.NOT_MET)  # whatever the grader missed
     drill = room.next("stripe", "action.risk", "story")
     assert drill.claim.text == GUARDED
     assert not told(room, drill, VAGUE).met
@@ -331,20 +332,20 @@ def test_the_claim_and_the_probe_said_again_are_no_reply(room: DrillRoom, script
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "word " * 2001, "Это был риск, и мы его приняли."])
 def test_a_text_that_cannot_be_taken_is_explained_and_the_drill_stays_open(
-    program: Conductor, room: DrillRoom, text: str
+    conductor: Conductor, room: DrillRoom, text: str
 ) -> None:
     drill = room.next("stripe", "action.risk")
     with pytest.raises(InputError):
         told(room, drill, text)
     assert room.find(drill.id) == drill
-    assert program.records.drills.reviews() == []
+    assert conductor.records.drills.reviews() == []
 
 
 # Once, and only what was judged
 
 
 def test_a_drill_that_is_sent_twice_is_reviewed_once(
-    program: Conductor, room: DrillRoom, scripted_model: ScriptedModel, clock: Clock
+    conductor: Conductor, room: DrillRoom, scripted_model: ScriptedModel, clock: Clock
 ) -> None:
     drill = room.next("stripe", "action.risk")
     together = threading.Barrier(4)
@@ -356,22 +357,22 @@ def test_a_drill_that_is_sent_twice_is_reviewed_once(
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(send, range(4)))
     clock.now += DAY
-    results += [told(room, drill, VAGUE), told(DrillRoom(program, clock), drill, VAGUE)]
+    results += [told(room, drill, VAGUE), told(DrillRoom(conductor, clock), drill, VAGUE)]
     assert all(result == results[0] for result in results) and results[0].met
-    assert len(program.records.drills.reviews()) == len(asks_of(scripted_model)) == 1
-    assert cards(program)["action.risk|stripe"].due == results[0].due.isoformat(timespec="microseconds")
+    assert len(conductor.records.drills.reviews()) == len(asks_of(scripted_model)) == 1
+    assert cards(conductor)["action.risk|stripe"].due == results[0].due.isoformat(timespec="microseconds")
 
 
 def test_a_reply_that_the_model_could_not_judge_schedules_nothing_and_can_be_sent_again(
-    program: Conductor, room: DrillRoom, scripted_model: ScriptedModel, no_pause: None
+    conductor: Conductor, room: DrillRoom, scripted_model: ScriptedModel, no_pause: None
 ) -> None:
     drill = room.next("stripe", "action.risk")
-    program.model()
+    conductor.model()
     for fault, error in ((failure(503), ModelUnavailableError), (one_token({"Perhaps": 0.9}), UnusableReplyError)):
         scripted_model.fault = lambda _, step=fault: step
         with pytest.raises(error):
             told(room, drill)
-    assert (cards(program), program.records.drills.reviews()) == ({}, [])
+    assert (cards(conductor), conductor.records.drills.reviews()) == ({}, [])
     scripted_model.fault = lambda _: None
     assert told(room, drill).met
 
@@ -380,17 +381,17 @@ def test_without_a_model_there_are_drills_but_no_results(
     settings: Settings, content: Path, clock: Clock, no_pause: None
 ) -> None:
     away = settings.model_copy(update={"content_dir": content, "base_url": "http://127.0.0.1:9/v1"})
-    program = Conductor(away)
-    room = DrillRoom(program, clock)
+    conductor = Conductor(Program(away))
+    room = DrillRoom(conductor, clock)
     drill = room.next("stripe", "action.risk")
     with pytest.raises(ModelUnavailableError):
         told(room, drill)
-    assert (cards(program), program.records.drills.reviews()) == ({}, [])
-    program.close()
+    assert (cards(conductor), conductor.records.drills.reviews()) == ({}, [])
+    conductor.program.close()
 
 
 def test_a_card_that_was_not_kept_with_its_review_is_mended_when_the_reply_is_sent_again(
-    program: Conductor, room: DrillRoom, monkeypatch: pytest.MonkeyPatch
+    conductor: Conductor, room: DrillRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drill = room.next("stripe", "action.risk")
 
@@ -398,32 +399,32 @@ def test_a_card_that_was_not_kept_with_its_review_is_mended_when_the_reply_is_se
         raise StorageError("Not saved: the disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(program.records.drills, "keep", full)
+        patch.setattr(conductor.records.drills, "keep", full)
         with pytest.raises(StorageError):
             told(room, drill)
     result = told(room, drill)
-    assert len(program.records.drills.reviews()) == 1
-    assert cards(program)["action.risk|stripe"].due == result.due.isoformat(timespec="microseconds")
+    assert len(conductor.records.drills.reviews()) == 1
+    assert cards(conductor)["action.risk|stripe"].due == result.due.isoformat(timespec="microseconds")
 
 
 def test_an_old_drill_that_is_sent_again_does_not_set_its_card_back(
-    program: Conductor, room: DrillRoom, clock: Clock
+    conductor: Conductor, room: DrillRoom, clock: Clock
 ) -> None:
     first = room.next("stripe", "action.risk")
     told(room, first)
     clock.now += DAY
     told(room, room.again(first))
-    due = cards(program)["action.risk|stripe"].due
+    due = cards(conductor)["action.risk|stripe"].due
     told(room, first)
-    assert cards(program)["action.risk|stripe"].due == due
+    assert cards(conductor)["action.risk|stripe"].due == due
 
 
 def test_a_restart_forgets_neither_what_was_drilled_last_nor_what_was_asked(
-    program: Conductor, room: DrillRoom, clock: Clock
+    conductor: Conductor, room: DrillRoom, clock: Clock
 ) -> None:
     first = room.next("stripe")
     told(room, first)
-    later = DrillRoom(program, clock)
+    later = DrillRoom(conductor, clock)
     assert later.find(first.id) is None
     assert later.next("stripe").check != first.check
     assert later.next("stripe", first.check).passage != first.passage

@@ -22,9 +22,9 @@ from evals.suites import SUITES
 from evals.suites.interviewer import PROBES, InterviewerSuite, hints
 from evals.workbench import Workbench, open_workbench
 from simulator import markdown
-from simulator.conductor import STORY_RUBRIC
 from simulator.interview import Exchange, Role, Turn
 from simulator.models import open_model
+from simulator.program import STORY_RUBRIC
 from simulator.settings import ROOT, Settings
 
 ROLE = Fact(

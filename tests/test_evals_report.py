@@ -139,7 +139,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[BeautifulSoup, Any]
         edits=edits,
         gaming=gaming,
         evidence=evidence,
-        fairness={still.edit.id: edits[still.edit.id]},
+        unchanged={still.edit.id: edits[still.edit.id]},
         probing={opening.id: {"check": opening.best[0], "passages": []}},
         retrieval={query.id: {"mixed": [query.right[0]], "dense": ["other"], "lexical": []}},
     )

@@ -16,7 +16,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from test_transcript import said
 
 from simulator.arrangement import FEATURES, arrangement
-from simulator.conductor import STORY_RUBRIC
 from simulator.embeddings import MODEL_ID
 from simulator.errors import ContentError
 from simulator.evidence import (
@@ -34,6 +33,7 @@ from simulator.evidence import (
     word_features,
 )
 from simulator.interview import Role
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import Check, Rubric, Sighting
 from simulator.settings import ROOT
 from simulator.transcript import Sentence, sentences

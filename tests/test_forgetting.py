@@ -36,23 +36,23 @@ def found_in(*folders: Path) -> set[str]:
     return {canary for canary in CANARIES if any(canary.encode() in heap for heap in heaps)}
 
 
-def kept_everywhere(program: Conductor, folder: Path) -> None:
+def kept_everywhere(conductor: Conductor, folder: Path) -> None:
     """Use the program so that each canary is kept somewhere: 50 of them in all that can hold a user's words."""
     canaries = iter(CANARIES)
 
     def text(count: int = 1) -> str:
         return " ".join(next(canaries) for _ in range(count))
 
-    begun = program.start("stripe", "quick", kind="story")
-    followed(program.answer(begun.id, new_id(), f"{ANSWER} We called it {text(10)}."))
-    program.finish(begun.id)
-    until(lambda: graded(program, begun.id))
-    records = program.records
+    begun = conductor.start("stripe", "quick", kind="story")
+    followed(conductor.answer(begun.id, new_id(), f"{ANSWER} We called it {text(10)}."))
+    conductor.finish(begun.id)
+    until(lambda: graded(conductor, begun.id))
+    records = conductor.records
     records.opinions.rate(begun.id, dict.fromkeys(DIMENSIONS, 3.0))
     records.opinions.contest(begun.id, 0, "context.goal", False, text(4))
     for number in range(6):
-        open_one = program.start("meta", "quick")
-        program.records.interviews.keep_draft(open_one.id, text())
+        open_one = conductor.start("meta", "quick")
+        conductor.records.interviews.keep_draft(open_one.id, text())
         records.stories.save(f"s{number}", text(), {"situation": text(2)})
     records.stories.tick(text())
     card = new_card("action.risk", "stripe", TODAY)
@@ -61,11 +61,12 @@ def kept_everywhere(program: Conductor, folder: Path) -> None:
     guide = folder / "guide.md"
     guide.write_text(f"# {text()}\n\nAsk what {text()} did in the first week of the launch.\n", encoding="utf-8")
     records.guides.add(read_guide(guide))
-    program.index()
-    log = program.settings.cache_dir / "logs" / "model.log"
+    conductor.index()
+    settings = conductor.program.settings
+    log = settings.cache_dir / "logs" / "model.log"
     log.parent.mkdir(parents=True)
     log.write_text(text(2), encoding="utf-8")
-    (program.settings.data_dir / "interviews.before-restore-20260601.db").write_text(text(), encoding="utf-8")
+    (settings.data_dir / "interviews.before-restore-20260601.db").write_text(text(), encoding="utf-8")
     assert not list(canaries)
 
 
@@ -74,7 +75,7 @@ def test_deleting_everything_leaves_no_word_in_the_raw_files_and_the_program_goe
 ) -> None:
     kept_everywhere(conductor, tmp_path)
     assert found_in(data_dir) == set(CANARIES)
-    forget_everything(conductor)
+    forget_everything(conductor.program)
     assert found_in(data_dir) == set()
     assert not any(conductor.records.transfer.dump().values())
     again = conductor.start("stripe", "quick", kind="story")

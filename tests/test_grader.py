@@ -10,10 +10,10 @@ import pytest
 from conftest import ScriptedModel, grader_over, judging, shipped, structured
 from fault_server import Messages, one_token, refusal
 
-from simulator.conductor import STORY_RUBRIC
 from simulator.grader import Grader, Locate
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.models import Lane, open_model
+from simulator.program import STORY_RUBRIC
 from simulator.prompts import digest_of
 from simulator.rubric import (
     DIMENSIONS,

@@ -14,12 +14,12 @@ from conftest import embeddings, shipped
 from langchain_core.embeddings import Embeddings
 from telling import ANSWER
 
-from simulator.conductor import Loading
 from simulator.embeddings import MODEL_ID
 from simulator.errors import StorageError
 from simulator.index import COLLECTION, PassageIndex, _views
 from simulator.interview import Next
 from simulator.library import GENERAL
+from simulator.program import Loading
 
 PASSAGES = shipped().passages[::4]
 VIEWS = sum(len(_views(passage)) for passage in PASSAGES)
@@ -276,16 +276,16 @@ def test_while_the_index_is_built_anew_interviews_begin_and_take_their_answers_a
 ) -> None:
     held = Held()
     monkeypatch.setattr("simulator.embeddings.open_embeddings", lambda _: (held, "held"))
-    program = conductors()
-    program.warm_up()
+    conductor = conductors()
+    conductor.program.warm_up()
     assert held.asked.wait(SECONDS)
-    begun = [program.start(company, "quick", 1, kind="story") for company in ("amazon", "meta")]
-    moves = [program.answer(one.id, f"of {one.company}", ANSWER) for one in begun]
+    begun = [conductor.start(company, "quick", 1, kind="story") for company in ("amazon", "meta")]
+    moves = [conductor.answer(one.id, f"of {one.company}", ANSWER) for one in begun]
     for one in begun:
-        kept = program.records.interviews.find(one.id)
+        kept = conductor.records.interviews.find(one.id)
         assert kept.current.answers[0].text == ANSWER and kept.next is Next.INTERVIEWER
     assert not any(move.done for move in moves)
-    assert program.loading is Loading.LOADING
+    assert conductor.program.loading is Loading.LOADING
     held.released.set()
     assert all(followed(move).endswith("?") for move in moves)
-    until(lambda: program.loading is Loading.READY)
+    until(lambda: conductor.program.loading is Loading.READY)

@@ -18,12 +18,13 @@ from fault_server import Messages, one_token, refusal
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel
 
+from evals.held import SecondTake
 from evals.journal import RECORDINGS, Journal, KeptEmbeddings, MissingRecordingError, recording_of
-from simulator.conductor import STORY_RUBRIC
 from simulator.errors import InputError, ModelRefusedError, ModelUnavailableError, UnusableReplyError
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.methods import Checkwise, Judge, Structured, Verdicts, read
 from simulator.models import ChatModel, Lane, Message, Typed, YesNo, open_model
+from simulator.program import STORY_RUBRIC
 from simulator.settings import ROOT, Settings
 
 RUBRIC = shipped().rubrics[STORY_RUBRIC]
@@ -82,6 +83,19 @@ def test_a_typed_reply_is_kept_as_it_was(path: Path, model: ChatModel, scripted_
     assert json.loads(first.model_dump_json()) == json.loads(said)
     assert Journal(path, "fake").typed(asking(1), Verdicts) == first
     assert len(scripted_model.requests) == 1
+
+
+def test_a_second_take_is_asked_for_anew_and_kept_beside_the_first(
+    path: Path, model: ChatModel, scripted_model: ScriptedModel
+) -> None:
+    chances = iter((0.9, 0.2))
+    scripted_model.reply = lambda messages, parameters: next(chances)
+    journal = Journal(path, "fake", model)
+    first, second = journal.yes_no(asking(1)), SecondTake(journal).yes_no(asking(1), fresh=True)
+    assert first.log_odds > 0 > second.log_odds
+    replayed = Journal(path, "fake")
+    assert (replayed.yes_no(asking(1)), SecondTake(replayed).yes_no(asking(1))) == (first, second)
+    assert len(scripted_model.requests) == 2
 
 
 class Other(BaseModel):

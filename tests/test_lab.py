@@ -20,9 +20,9 @@ from streamlit.testing.v1 import AppTest
 
 from evals import cases, lab, trial, versions
 from evals.browser import BROWSER_OPTIONS, chromium, free_port, serve, wait_until_up
-from simulator.conductor import STORY_RUBRIC
 from simulator.errors import InputError
 from simulator.library import load_library
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import ScoreRule, equal_rule
 from simulator.settings import ROOT, Settings
 
@@ -349,9 +349,8 @@ def test_a_run_goes_on_when_the_page_is_left_and_is_there_when_one_comes_back(
     model.reply = reply
     settings = {name: value for name, value in environment.items() if name.startswith("SIMULATOR_")}
     port = free_port()
-    server = serve(
-        script, port, Path(settings.pop("SIMULATOR_DATA_DIR")), SIMULATOR_CONTENT_DIR=str(content), **settings
-    )
+    data_dir = Path(settings.pop("SIMULATOR_DATA_DIR"))
+    server = serve(port, data_dir, script, SIMULATOR_CONTENT_DIR=str(content), **settings)
     try:
         wait_until_up(port)
         with sync_playwright() as playwright:

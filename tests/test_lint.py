@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from conftest import shipped
 
-from simulator.conductor import STORY_RUBRIC
 from simulator.lint import MOST_WORDS, Kind, Remark, lint
+from simulator.program import STORY_RUBRIC
 from simulator.rubric import DIMENSIONS, Cap, Check, Rubric
 
 ASK = "Does the candidate name a risk?"

@@ -23,11 +23,11 @@ from fault_server import (
     verdict,
 )
 
-from simulator.conductor import STORY_RUBRIC, Conductor, Loading
 from simulator.errors import ConfigurationError, ModelUnavailableError
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.methods import SURE_LOG_ODDS, Checkwise, Method, Structured, Verdict, method_of, read
 from simulator.models import ChatModel, Lane, Message, Typed, YesNo, open_model
+from simulator.program import STORY_RUBRIC, Loading, Program
 from simulator.prompts import Prompt
 from simulator.rubric import Check, Evidence, Grade, Sighting, State, equal_rule
 from simulator.settings import CHECKWISE, STRUCTURED, Settings, load_settings
@@ -366,7 +366,7 @@ def test_a_missing_verdict_leaves_no_score_and_is_the_only_one_named(scripted_mo
     given = {check.id: (not check.lowers, "two weeks behind") for check in RUBRIC.checks if check is not COUNTED}
     grade = graded(completion(structured(given)), scripted_model)
     assert (grade.ratings, grade.overall) == ({}, None)
-    assert grade.reason == "the model gave no usable verdict on result.quantified"
+    assert grade.reason == "the model gave no usable verdict on result.quantified: the model left it out"
     assert grade.findings["result.quantified"].state is State.NOT_ASSESSED
 
 
@@ -400,11 +400,11 @@ def test_both_ways_give_the_same_scores_for_the_same_verdicts(scripted_model: Sc
 
 
 @pytest.fixture
-def program(settings: Settings) -> Iterator[type[Conductor]]:
-    """Conductors on the shared settings, ended after the test."""
-    started: list[Conductor] = []
+def program(settings: Settings) -> Iterator[type[Program]]:
+    """Programs on the shared settings, ended after the test."""
+    started: list[Program] = []
 
-    class Kept(Conductor):
+    class Kept(Program):
         def __init__(self, own: Settings) -> None:
             super().__init__(own)
             started.append(self)
@@ -420,19 +420,19 @@ def program(settings: Settings) -> Iterator[type[Conductor]]:
     ids=["dropped in silence", "refused"],
 )
 def test_an_endpoint_without_log_probabilities_fails_at_start_up_and_is_never_asked_in_the_other_way(
-    step: Step, program: type[Conductor], settings: Settings, scripted_model: ScriptedModel
+    step: Step, program: type[Program], settings: Settings, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.fault = lambda request: step
-    conductor = program(settings)
+    loaded = program(settings)
     with pytest.raises(ConfigurationError, match="SIMULATOR_GRADING=structured"):
-        conductor.grader()
-    assert conductor.loading is Loading.FAILED
+        loaded.grader()
+    assert loaded.loading is Loading.FAILED
     assert [asked_of["content"] for one in scripted_model.requests for asked_of in one.messages] == [START_UP]
     assert not any("response_format" in one.body for one in scripted_model.requests)
 
 
 def test_the_structured_way_needs_no_log_probabilities_and_asks_for_none(
-    program: type[Conductor], settings: Settings, scripted_model: ScriptedModel
+    program: type[Program], settings: Settings, scripted_model: ScriptedModel
 ) -> None:
     no_log_probabilities = completion("Yes", "length")
     scripted_model.fault = lambda request: no_log_probabilities if request.body.get("logprobs") else None
@@ -442,7 +442,7 @@ def test_the_structured_way_needs_no_log_probabilities_and_asks_for_none(
 
 
 def test_an_endpoint_that_cannot_give_typed_replies_is_never_asked_check_by_check_instead(
-    program: type[Conductor], settings: Settings, scripted_model: ScriptedModel
+    program: type[Program], settings: Settings, scripted_model: ScriptedModel
 ) -> None:
     scripted_model.fault = lambda request: failure(400, "response_format is not supported")
     grade = program(settings.model_copy(update={"grading": STRUCTURED})).grader().grade(EXCHANGE)

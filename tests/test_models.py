@@ -1,5 +1,6 @@
 """Replies and streams of a model, with the real client over a wire that misbehaves."""
 
+import json
 import logging
 import math
 import threading
@@ -58,7 +59,7 @@ FINAL_FAULTS = {
     "a key without the right": (failure(403, "not yours"), ConfigurationError, "SIMULATOR_API_KEY"),
     "an unknown model": (failure(404, "no such model"), ConfigurationError, "SIMULATOR_MODEL"),
     "an unknown address": (html(404), ConfigurationError, "SIMULATOR_BASE_URL"),
-    "a context too long": (failure(400, "too many tokens"), UnusableReplyError, "too many tokens"),
+    "a setting that it does not know": (failure(400, "no such option"), UnusableReplyError, "no such option"),
     "a request not understood": (failure(422, "unknown field"), UnusableReplyError, "not a reply"),
     "an empty reply": (completion(""), UnusableReplyError, "empty"),
     "a blank reply": (completion(" \n\t"), UnusableReplyError, "empty"),
@@ -84,6 +85,34 @@ def test_a_fault_that_another_try_cannot_mend_is_named_after_one_request(fault: 
     with FaultServer(step) as server, pytest.raises(kind, match=words):
         reply(opened(server))
     assert len(server.requests) == 1
+
+
+def over_the_window(**told: object) -> Step:
+    return Step(json.dumps({"error": told}).encode(), 400)
+
+
+OVER_THE_WINDOW = {
+    "llama.cpp": over_the_window(
+        message="the request exceeds the available context size, try increasing it", type="exceed_context_size_error"
+    ),
+    "by its code alone": over_the_window(message="Invalid request.", code="context_length_exceeded"),
+    "vLLM": over_the_window(
+        message="This model's maximum context length is 4096 tokens. However, you requested 9000."
+    ),
+    "a proxy": over_the_window(message="too many tokens"),
+}
+
+
+@pytest.mark.parametrize("ask", [reply, stream, lambda model: model.yes_no(ASKED)])
+@pytest.mark.parametrize("server", OVER_THE_WINDOW)
+def test_a_request_that_is_longer_than_the_model_reads_is_told_in_a_sentence_of_its_own(
+    server: str, ask: Callable[[ChatModel], object]
+) -> None:
+    with FaultServer(OVER_THE_WINDOW[server]) as wire, pytest.raises(UnusableReplyError) as caught:
+        ask(opened(wire))
+    assert caught.value.problem.startswith("fake cannot read so much at once: ")
+    assert "SIMULATOR_CONTEXT_TOKENS" in caught.value.fix
+    assert len(wire.requests) == 1
 
 
 PASSING_FAULTS = {
@@ -355,7 +384,7 @@ def test_a_background_call_waits_for_the_live_one_and_its_clock_starts_after(ask
     with FaultServer(reply=lambda messages, params: WHOLE) as server:
         model = opened(server, seconds=0.5)
         grading = threading.Thread(target=grade)
-        with model.gate.live():
+        with model.turns.live("somebody"):
             grading.start()
             assert reply(model) == WHOLE
             grading.join(0.7)  # longer than a call may take
@@ -368,7 +397,7 @@ def test_a_background_call_waits_for_the_live_one_and_its_clock_starts_after(ask
 def test_background_calls_do_not_wait_for_each_other_or_for_a_live_call_that_is_over() -> None:
     with FaultServer(completion(WHOLE)) as server:
         model = opened(server)
-        with model.gate.live():
+        with model.turns.live("somebody"):
             pass
         assert model.reply(ASKED, 40, Lane.BACKGROUND) == WHOLE
 

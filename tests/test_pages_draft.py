@@ -24,6 +24,10 @@ BACK = "What you had typed and not sent is back in the box."
 BEHIND = "This interview has gone on in another window."
 APART = "This interview is open in another window too"
 COPIES = "() => Object.entries(localStorage).filter(([name]) => name.startsWith('draft/'))"
+ONE_BOX = """text => {
+  const boxes = [...document.querySelectorAll('textarea[aria-label="Your answer"]')]
+  return boxes.length === 1 && boxes[0].value === text
+}"""
 
 
 def box_of(page: Page) -> Locator:
@@ -32,8 +36,7 @@ def box_of(page: Page) -> Locator:
 
 def shows(page: Page, text: str) -> None:
     """Wait until there is one box, with this text: that of the turn before goes when all is drawn."""
-    expect(box_of(page)).to_have_count(1)
-    expect(box_of(page)).to_have_value(text)
+    page.wait_for_function(ONE_BOX, arg=text)
 
 
 def address_id(page: Page) -> str:

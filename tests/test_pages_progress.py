@@ -155,9 +155,9 @@ def test_the_deck_has_every_drill_of_a_company_with_the_words_of_the_last_time(
 ) -> None:
     hold(records, 2)
     page()
-    program = shell.conductor()
-    company = program.library.company("stripe")
-    before = {note.key: note for note in progress_files.drill_notes(program, [company])}
+    conductor = shell.conductor()
+    company = conductor.library.company("stripe")
+    before = {note.key: note for note in progress_files.drill_notes(conductor, [company])}
     risk = before["action.risk|stripe"]
     assert risk.claim in f"{ANSWER} {REPLY}"
     assert risk.good == shipped().rubric_for("story").check("action.risk").advice
@@ -167,7 +167,7 @@ def test_the_deck_has_every_drill_of_a_company_with_the_words_of_the_last_time(
     card = reviewed(new_card("action.risk", "stripe", DAY), Ease.GOOD, DAY)
     payload = {"drill": "d", "claim": claim.id, "passage": asked.id, "card": card.schedule}
     records.drills.add_review(card.key, DAY.isoformat(), 3, payload)
-    after = {note.key: note for note in progress_files.drill_notes(program, [company])}
+    after = {note.key: note for note in progress_files.drill_notes(conductor, [company])}
     assert after["action.risk|stripe"].probe == asked.ask
     assert after.keys() == before.keys()
     assert zipfile.is_zipfile(BytesIO(anki_package(after.values(), "Drills", DAY)))

@@ -345,3 +345,18 @@ def test_both_downloads_hold_what_is_contested(
     assert json.loads(files["json"])["contested"] == [
         {"exchange": 1, "check": "result.quantified", "note": "I said 6 %."}
     ]
+
+
+def test_page_and_downloads_say_what_a_grade_is_for_and_how_it_was_made(
+    visit: Visit, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, str] = {}
+    monkeypatch.setattr(
+        st, "download_button", lambda _label, data, name, **_: files.update({name.split(".")[-1]: data})
+    )
+    page = told(visit(held(SHOWN)))
+    for text in (page, files["md"]):
+        assert "Practice feedback by a model; do not use it to select people." in text
+    card = json.loads(files["json"])["scorecard"]
+    assert card["provenance"] and all(str(one) in files["md"] for one in card["provenance"].values())
+    assert all(quote["text"] for one in card["shown"] for quote in one["evidence"])

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from simulator.conductor import Conductor
 from simulator.interview import Interview
 from simulator.pages.stories_form import measures_of
+from simulator.program import Program
 from simulator.records import new_id
 from simulator.settings import Settings
 from simulator.stories.bank import StoryBank
@@ -19,11 +20,11 @@ HOSTILE = '<img src="http://evil.example/a.png"> ![x](http://evil.example/b.png)
 
 
 @pytest.fixture
-def program(settings: Settings) -> Iterator[Conductor]:
+def conductor(settings: Settings) -> Iterator[Conductor]:
     """What is kept, seen from beside the page."""
-    found = Conductor(settings)
+    found = Conductor(Program(settings))
     yield found
-    found.close()
+    found.program.close()
 
 
 @pytest.fixture
@@ -52,19 +53,19 @@ def field(app: AppTest, label: str) -> object:
     return next(one for one in found if one.label == label)
 
 
-def held(program: Conductor, *texts: str, company: str = "stripe", met: tuple[str, ...] = ()) -> Interview:
+def held(conductor: Conductor, *texts: str, company: str = "stripe", met: tuple[str, ...] = ()) -> Interview:
     """A graded round: an answer, and replies to probes."""
     turns = [said(texts[0])]
     for text in texts[1:]:
         turns += [probe("result.quantified"), said(text)]
     interview = held_round(turns, company)
-    keep(program.records, interview, grade(3, met))
+    keep(conductor.records, interview, grade(3, met))
     return interview
 
 
-def kept(program: Conductor, **values: object) -> Story:
+def kept(conductor: Conductor, **values: object) -> Story:
     story = Story(id=new_id(), **values)  # type: ignore[arg-type]
-    program.records.stories.save(story.id, story.title, fields_of(story))
+    conductor.records.stories.save(story.id, story.title, fields_of(story))
     return story
 
 
@@ -78,7 +79,7 @@ def test_without_a_story_there_is_a_first_step_and_every_section_can_be_opened(v
     assert "0 of 20 done" in app.get("progress")[0].proto.text
 
 
-def test_a_new_story_is_kept_field_by_field_and_a_reload_finds_its_sheet(visit: Visit, program: Conductor) -> None:
+def test_a_new_story_is_kept_field_by_field_and_a_reload_finds_its_sheet(visit: Visit, conductor: Conductor) -> None:
     app = press(visit(), "Write a story")
     field(app, "Title").set_value("Checkout")
     field(app, "Action").set_value("I cut the export.")
@@ -88,7 +89,7 @@ def test_a_new_story_is_kept_field_by_field_and_a_reload_finds_its_sheet(visit: 
     app.run()
     field(app, "Principles of Amazon that it shows").set_value(["Dive Deep"])
     app.run()
-    (story,) = StoryBank(program).stories()
+    (story,) = StoryBank(conductor).stories()
     assert (story.title, story.action, story.lessons) == (
         "Checkout",
         "I cut the export.",
@@ -112,20 +113,20 @@ def test_a_table_of_measures_gives_the_rows_in_which_something_is_typed() -> Non
     assert measures_of(rows) == (Measure("Failures", "4%", "1%"), Measure("Days late"))
 
 
-def test_a_draft_from_an_interview_holds_the_candidates_sentences(visit: Visit, program: Conductor) -> None:
-    held(program, ANSWER, REPLY, met=("action.prioritisation",))
+def test_a_draft_from_an_interview_holds_the_candidates_sentences(visit: Visit, conductor: Conductor) -> None:
+    held(conductor, ANSWER, REPLY, met=("action.prioritisation",))
     app = press(visit(), "Make a draft")
-    (story,) = StoryBank(program).stories()
+    (story,) = StoryBank(conductor).stories()
     assert story.action == ANSWER
     assert story.notes == REPLY
     assert field(app, "Notes").value == REPLY
     assert "Taken from: Stripe" in told(app)
 
 
-def test_the_matrix_names_holes_and_a_story_told_too_often_in_words(visit: Visit, program: Conductor) -> None:
-    rounds = [held(program, ANSWER, company="stripe") for _ in range(3)]
+def test_the_matrix_names_holes_and_a_story_told_too_often_in_words(visit: Visit, conductor: Conductor) -> None:
+    rounds = [held(conductor, ANSWER, company="stripe") for _ in range(3)]
     first = tuple(f"{one.id}/0" for one in rounds)
-    kept(program, title="Checkout", kinds=("recovery",), companies=("stripe",), told=first)
+    kept(conductor, title="Checkout", kinds=("recovery",), companies=("stripe",), told=first)
     app = section(visit(), "matrix")
     words = told(app)
     assert "<li>Launch</li>" in words
@@ -137,18 +138,18 @@ def test_the_matrix_names_holes_and_a_story_told_too_often_in_words(visit: Visit
     assert "Recovery" not in told(app.run()).partition("Told too often")[0]
 
 
-def test_an_answer_that_was_another_story_can_be_taken_back(visit: Visit, program: Conductor) -> None:
-    held(program, ANSWER)
-    kept(program, title="Checkout", action=ANSWER)
+def test_an_answer_that_was_another_story_can_be_taken_back(visit: Visit, conductor: Conductor) -> None:
+    held(conductor, ANSWER)
+    kept(conductor, title="Checkout", action=ANSWER)
     app = section(visit(), "matrix")
     assert [one.label for one in app.expander] == ["Where they were told (1)"]
     assert not press(app, "Not this story").expander
 
 
 def test_a_contradiction_is_shown_with_both_quotes_until_it_is_dismissed_for_good(
-    visit: Visit, program: Conductor
+    visit: Visit, conductor: Conductor
 ) -> None:
-    held(program, "Failures fell from 4% to 1% by June.", "Well, failures fell from 6% to 1%.")
+    held(conductor, "Failures fell from 4% to 1% by June.", "Well, failures fell from 6% to 1%.")
     app = section(visit(), "claims")
     words = told(app)
     assert "The same thing with another figure" in words
@@ -162,9 +163,9 @@ def test_a_contradiction_is_shown_with_both_quotes_until_it_is_dismissed_for_goo
     assert "The same thing with another figure" in told(press(later, "Hold against me again"))
 
 
-def test_the_checklist_ticks_itself_by_what_was_done_and_by_hand(visit: Visit, program: Conductor) -> None:
+def test_the_checklist_ticks_itself_by_what_was_done_and_by_hand(visit: Visit, conductor: Conductor) -> None:
     for _ in range(3):
-        held(program, ANSWER, company="stripe")
+        held(conductor, ANSWER, company="stripe")
     app = section(visit(), "checklist")
     assert "Three interviews with a scorecard <small>3 of 3</small>" in told(app)
     assert "1 of 20 done" in app.get("progress")[0].proto.text
@@ -179,11 +180,11 @@ def test_the_checklist_ticks_itself_by_what_was_done_and_by_hand(visit: Visit, p
     assert field(again, "Which companies do you have interviews with?").value == ["meta", "stripe"]
 
 
-def test_what_is_typed_reaches_the_page_as_text_alone(visit: Visit, program: Conductor) -> None:
+def test_what_is_typed_reaches_the_page_as_text_alone(visit: Visit, conductor: Conductor) -> None:
     text = f"{HOSTILE} Conversion rose from 41% to 37%."
-    held(program, text)
-    story = kept(program, title=HOSTILE, action=text, kinds=("launch",), artefacts=(HOSTILE,))
-    held(program, text)
+    held(conductor, text)
+    story = kept(conductor, title=HOSTILE, action=text, kinds=("launch",), artefacts=(HOSTILE,))
+    held(conductor, text)
     app = visit()
     for name in ("bank", "matrix", "claims", "checklist"):
         section(app, name)
@@ -195,9 +196,9 @@ def test_what_is_typed_reaches_the_page_as_text_alone(visit: Visit, program: Con
     assert not visit(story=story.id).exception
 
 
-def test_a_story_that_is_gone_is_explained_and_one_can_be_deleted(visit: Visit, program: Conductor) -> None:
+def test_a_story_that_is_gone_is_explained_and_one_can_be_deleted(visit: Visit, conductor: Conductor) -> None:
     assert "There is no such story any more." in told(visit(story="nonsense"))
-    kept(program, title="Old")
+    kept(conductor, title="Old")
     app = visit()
     next(one for one in app.button if one.key and one.key.startswith("remove-")).click().run()
-    assert program.records.stories.all() == []
+    assert conductor.records.stories.all() == []

@@ -124,20 +124,20 @@ def test_of_forty_planted_instructions_none_reaches_a_model_in_a_whole_interview
 ) -> None:
     monkeypatch.setattr("simulator.embeddings.open_embeddings", lambda _: (Overlap(), "overlap"))
     scripted_model.reply = obeying
-    program = conductors()
-    interview = program.start("stripe", "quick", 2, kind="story")
+    conductor = conductors()
+    interview = conductor.start("stripe", "quick", 2, kind="story")
     for number, about in enumerate(("general", "stripe") * 2):
         passages = tuple(f"{ANSWER} {OTHER}\n{instruction}" for instruction, _ in CANARIES[number::4])
-        program.records.guides.add(Guide(f"g{number}", "Rounds", about, passages, str(number)))
-    while (interview := program.records.interviews.find(interview.id)).next is Next.CANDIDATE:
+        conductor.records.guides.add(Guide(f"g{number}", "Rounds", about, passages, str(number)))
+    while (interview := conductor.records.interviews.find(interview.id)).next is Next.CANDIDATE:
         first = (ANSWER, OTHER)[len(interview.exchanges) - 1]
         turn = f"t{len(interview.exchanges)}.{len(interview.current.turns)}"
-        followed(program.answer(interview.id, turn, f"{REPLY} {turn}" if interview.current.answered else first))
-    until(lambda: graded(program, interview.id))
+        followed(conductor.answer(interview.id, turn, f"{REPLY} {turn}" if interview.current.answered else first))
+    until(lambda: graded(conductor, interview.id))
 
     # The guides would have won: all that is nearest to the answers is theirs.
-    assert len(program.index().passages) == len(shipped().passages) + len(CANARIES)
-    assert all(hit.passage.id.startswith("user/") for hit in program.index().nearest(ANSWER, "stripe", 4))
+    assert len(conductor.index().passages) == len(shipped().passages) + len(CANARIES)
+    assert all(hit.passage.id.startswith("user/") for hit in conductor.index().nearest(ANSWER, "stripe", 4))
     asked = [json.dumps(one.body, ensure_ascii=False) for one in scripted_model.requests]
     assert sum('"logprobs"' in one for one in asked) > 10 and sum('"stream"' in one for one in asked) >= 6
     planted = [part for instruction, _ in CANARIES for part in instruction.split("\n")]

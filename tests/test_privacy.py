@@ -14,10 +14,10 @@ from conducting import followed, graded, until
 from conftest import START_UP, ScriptedModel, Visit
 from streamlit.testing.v1 import AppTest
 
-from simulator import consent
 from simulator.conductor import Conductor
 from simulator.pages import shell
-from simulator.records import new_id
+from simulator.program import Program
+from simulator.records import LOCAL, new_id
 from simulator.settings import ROOT, Settings, stays_here
 
 TESTS = Path(__file__).parent
@@ -161,15 +161,16 @@ def test_a_host_is_named_and_allowed_once_before_an_answer_goes_there_and_shown_
     assert f"they are sent to `{host}`" in shown(app)
     assert "Priya Raman" in shown(app)  # an example of what would go out
     assert "Start the interview" not in labels(app)
-    program = shell.conductor()
-    begun = program.start("stripe", "quick", kind="story")
+    conductor = shell.conductor()
+    begun = conductor.start("stripe", "quick", kind="story")
     for page in ("interview", "drill"):
         assert f"Send my answers to {host}" in labels(visiting(page)(id=begun.id))
     assert scripted_model.requests == []
     app = visit()
     next(one for one in app.button if one.label == f"Send my answers to {host}").click().run()
     assert "Start the interview" in labels(app)
-    assert consent.given(data_dir, host) and not consent.given(data_dir, "another.host")
+    consents = conductor.records.consents
+    assert consents.given(host) and not consents.given("another.host")
     followed(shell.conductor().answer(begun.id, new_id(), STORY))
     sent = shell.conductor().outbox.last
     assert [*sent] == [(one["role"], one["content"]) for one in scripted_model.requests[-1].messages]
@@ -179,41 +180,46 @@ def test_a_host_is_named_and_allowed_once_before_an_answer_goes_there_and_shown_
 
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1:8000", "localhost", "[::1]:9", "127.8.8.8"])
-def test_this_machine_is_no_other_host(host: str, tmp_path: Path) -> None:
-    assert consent.settled(tmp_path, host)
+def test_for_this_machine_nobody_is_asked(host: str, conductor: Conductor) -> None:
+    conductor.program.settings = conductor.program.settings.model_copy(update={"base_url": f"http://{host}/v1"})
+    assert conductor.program.may_send("anybody")
 
 
 @pytest.mark.parametrize("host", ["api.openai.com", "10.0.0.1:80", "0.0.0.0", "openai", "localhost.example.com"])
-def test_every_other_host_is(host: str, tmp_path: Path) -> None:
-    assert not consent.settled(tmp_path, host)
-    consent.give(tmp_path, host)
-    assert consent.settled(tmp_path, host)
+def test_for_every_other_host_each_user_is_asked(host: str, conductor: Conductor) -> None:
+    program = conductor.program
+    program.settings = program.settings.model_copy(update={"base_url": f"http://{host}/v1"})
+    assert not program.may_send("ann")
+    program.records.of("ann").consents.give(host)
+    assert program.may_send("ann") and not program.may_send("ben") and not program.may_send(LOCAL)
 
 
 def test_the_host_of_the_embeddings_is_named_too(conductor: Conductor) -> None:
     hosts = {}
     for model, embeddings in (("embedded", "openai:x"), ("anthropic:x", "openai:x"), ("embedded", "embedded")):
-        settings = conductor.settings.model_copy(update={"base_url": "", "model": model, "embeddings": embeddings})
-        conductor.settings = settings
-        hosts[model, embeddings] = conductor.host
+        settings = conductor.program.settings.model_copy(
+            update={"base_url": "", "model": model, "embeddings": embeddings}
+        )
+        conductor.program.settings = settings
+        hosts[model, embeddings] = conductor.program.host
     assert [*hosts.values()] == ["openai", "anthropic, openai", ""]
 
 
 def test_with_masking_no_request_of_an_interview_holds_a_name_and_the_candidate_reads_their_own_words(
     settings: Settings, scripted_model: ScriptedModel
 ) -> None:
-    program = Conductor(settings.model_copy(update={"mask": True}))
+    conductor = Conductor(Program(settings.model_copy(update={"mask": True})))
     try:
-        begun = program.start("stripe", "quick", kind="story")
-        probe = followed(program.answer(begun.id, new_id(), STORY))
+        begun = conductor.start("stripe", "quick", kind="story")
+        probe = followed(conductor.answer(begun.id, new_id(), STORY))
         quoted = re.search("“(.+?)”", probe)
         assert quoted and quoted[1] in STORY
-        program.finish(begun.id)
-        until(lambda: graded(program, begun.id))
-        spans = [one for grade in program.grades(begun.id).values() for one in grade.findings.values()]
+        conductor.finish(begun.id)
+        until(lambda: graded(conductor, begun.id))
+        spans = [one for grade in conductor.grades(begun.id).values() for one in grade.findings.values()]
         assert all(words.text in STORY for finding in spans for words in finding.evidence)
     finally:
-        program.close()
+        conductor.program.close()
     sent = [json.dumps(request.body, ensure_ascii=False) for request in scripted_model.requests]
     assert len([one for one in sent if START_UP not in one]) > 3
     assert [secret for secret in SECRETS for one in sent if secret in one] == []

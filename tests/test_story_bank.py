@@ -11,6 +11,7 @@ from past_interviews import ANSWER, QUESTION, REPLY, grade, held_round, keep, pr
 from simulator.conductor import Conductor
 from simulator.errors import InputError
 from simulator.interview import Interview, Question
+from simulator.program import Program
 from simulator.settings import Settings
 from simulator.stories.bank import StoryBank, likeness_by
 from simulator.stories.story import Measure
@@ -23,15 +24,15 @@ OTHER = (
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Iterator[StoryBank]:
-    program = Conductor(Settings(_env_file=None, data_dir=tmp_path, cache_dir=tmp_path))
-    yield StoryBank(program, likeness_by(embeddings))
-    program.close()
+    conductor = Conductor(Program(Settings(_env_file=None, data_dir=tmp_path, cache_dir=tmp_path)))
+    yield StoryBank(conductor, likeness_by(embeddings))
+    conductor.program.close()
 
 
 def told(bank: StoryBank, text: str, company: str = "stripe", met: tuple[str, ...] = ()) -> Interview:
     """A graded round in which this was answered."""
     interview = held_round([said(text)], company)
-    keep(bank.program.records, interview, grade(3, met))
+    keep(bank.conductor.records, interview, grade(3, met))
     return interview
 
 
@@ -67,7 +68,7 @@ def test_the_same_story_in_other_words_is_found_another_one_is_not_and_a_denial_
 
 def test_only_answers_to_story_questions_are_tellings(bank: StoryBank) -> None:
     case = Question("case/drop", "Orders fell. What do you do?", kind="case", topic="metric-drop")
-    keep(bank.program.records, held_round([said(ANSWER)], question=case), None)
+    keep(bank.conductor.records, held_round([said(ANSWER)], question=case), None)
     told(bank, ANSWER)
     assert [one.topic for one in bank.tellings()] == [QUESTION.topic]
 
@@ -102,7 +103,7 @@ def test_a_measure_that_says_something_else_than_the_answer_is_found(bank: Story
 def test_the_checklist_counts_what_was_held_and_for_whom(bank: StoryBank) -> None:
     told(bank, ANSWER, "stripe")
     told(bank, OTHER, "amazon")
-    keep(bank.program.records, held_round([said(ANSWER), probe("context.goal")], "meta"), None)
+    keep(bank.conductor.records, held_round([said(ANSWER), probe("context.goal")], "meta"), None)
     bank.want(["amazon", "meta"])
     found = {item.id: item for item in bank.checklist()}
     assert (found["mocks"].done, found["dry run"].done, found["dry run"].of) == (2, 1, 2)
@@ -112,7 +113,7 @@ def test_the_checklist_counts_what_was_held_and_for_whom(bank: StoryBank) -> Non
 
 
 def test_topics_come_from_the_questions_those_asked_most_in_front(bank: StoryBank) -> None:
-    asked = [question for question in bank.program.library.questions if question.kind == "story"]
+    asked = [question for question in bank.conductor.library.questions if question.kind == "story"]
     assert set(bank.topics) == {question.topic for question in asked}
     weights = [sum(one.weight for one in asked if one.topic == topic) for topic in bank.topics]
     assert weights == sorted(weights, reverse=True)

@@ -31,15 +31,15 @@ _Read = tuple[list[Past], list[Claim]]
 
 
 class Material:
-    """The material of one process's program. Safe to use from several threads."""
+    """The material of one user. Safe to use from several threads."""
 
-    def __init__(self, program: Conductor) -> None:
-        self._program = program
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
         self._read: dict[str, _Read] = {}
 
     def check(self, check_id: str, kind: str) -> Check:
         """The check as the rubric of that kind words it."""
-        return self._program.library.rubric_for(kind).check(check_id)
+        return self._conductor.library.rubric_for(kind).check(check_id)
 
     def past(self) -> list[Past]:
         """All graded exchanges, the newest interview first."""
@@ -69,7 +69,7 @@ class Material:
         return claim, best.passage
 
     def _probes(self, company: Company, claim: Claim) -> "list[Hit]":
-        return self._program.index().search(
+        return self._conductor.index().search(
             f"{self.check(claim.check, claim.question.kind).name}. {claim.text}",
             company.id,
             _MOST_PROBES,
@@ -81,15 +81,15 @@ class Material:
     @cached_property
     def _bank(self) -> tuple[Claim, ...]:
         known = {check.id for kind in KINDS for check in self._criteria(kind)}
-        document = markdown.parse(self._program.settings.content_dir / BANK)
-        return bank_claims(document, self._program.library.questions, known)
+        document = markdown.parse(self._conductor.program.settings.content_dir / BANK)
+        return bank_claims(document, self._conductor.library.questions, known)
 
     def _criteria(self, kind: str) -> list[Check]:
-        return [check for check in self._program.library.rubric_for(kind).checks if check.is_criterion]
+        return [check for check in self._conductor.library.rubric_for(kind).checks if check.is_criterion]
 
     def _probed(self, company: Company) -> set[tuple[str, str]]:
         """The checks and kinds of question for which this company's interviewer has a probe."""
-        probes = [one for one in self._program.library.passages if one.kind == "probe"]
+        probes = [one for one in self._conductor.library.passages if one.kind == "probe"]
         return {
             (one.check, kind)
             for one in probes
@@ -98,14 +98,14 @@ class Material:
         }
 
     def _all(self) -> list[_Read]:
-        return [self._of(one.id) for one in self._program.records.interviews.summaries()]
+        return [self._of(one.id) for one in self._conductor.records.interviews.summaries()]
 
     def _of(self, interview_id: str) -> _Read:
         """What is graded of an interview, and the claims in it; read once where no grade is to come."""
         if interview_id in self._read:
             return self._read[interview_id]
-        interview = self._program.records.interviews.find(interview_id)
-        grades = self._program.records.jobs.grades(interview_id)
+        interview = self._conductor.records.interviews.find(interview_id)
+        grades = self._conductor.records.jobs.grades(interview_id)
         pasts = [
             Past(interview_id, number, interview.exchanges[number], _GRADE.validate_python(raw))
             for number, raw in sorted(grades.items())

@@ -35,6 +35,7 @@ from simulator.drills.material import Material
 from simulator.errors import InputError, UnusableReplyError
 from simulator.interview import Act, Exchange, Question, Role, Turn, checked_answer
 from simulator.library import Company
+from simulator.move import Wait
 from simulator.prompts import clean
 from simulator.records import ReviewRow, new_id
 from simulator.rubric import Check, Finding, State
@@ -78,12 +79,12 @@ class Result:
 
 
 class DrillRoom:
-    """The drills of one process's program. Safe to use from several threads."""
+    """The drills of one user. Safe to use from several threads."""
 
-    def __init__(self, program: Conductor, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, conductor: Conductor, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives epoch seconds."""
-        self.material = Material(program)
-        self._program = program
+        self.material = Material(conductor)
+        self._conductor = conductor
         self._clock = clock
         self._lock = threading.RLock()
         self._handed: dict[str, Drill] = {}
@@ -97,7 +98,7 @@ class DrillRoom:
 
         Raises InputError where there is nothing to drill, ContentError for a company that is not known.
         """
-        company = self._program.library.company(company_id)
+        company = self._conductor.library.company(company_id)
         with self._lock:
             claims = self.material.claims(company, kind)
             if check and check not in claims:
@@ -121,7 +122,7 @@ class DrillRoom:
 
     def queue(self, company_id: str, kind: str = "") -> tuple[Place, ...]:
         """Every check that can be drilled at this company, in the order of `drills.queue`."""
-        company = self._program.library.company(company_id)
+        company = self._conductor.library.company(company_id)
         return self._places(company, self.material.claims(company, kind))
 
     def streak(self, zone: tzinfo) -> int:
@@ -130,9 +131,11 @@ class DrillRoom:
 
     # The reply
 
-    def reply(self, drill: Drill, text: str, seconds: float) -> Result:
+    def reply(
+        self, drill: Drill, text: str, seconds: float, told: Callable[[Wait | None], None] = lambda wait: None
+    ) -> Result:
         """Judge a reply that took so long, and keep it. The same drill again changes nothing and gives the first
-        result.
+        result. `told` hears what the reply waits for while its turn has not come, and None when it has.
 
         Raises InputError for a text that cannot be taken, and what the model raises; nothing is kept then.
         """
@@ -140,13 +143,13 @@ class DrillRoom:
             for row in self._reviews():
                 if row.payload["drill"] == drill.id:
                     return self._kept(drill, row)
-            finding = self._finding(drill, checked_answer(clean(text)))
+            finding = self._finding(drill, checked_answer(clean(text)), told)
             if finding.state is State.NOT_ASSESSED:
                 raise UnusableReplyError(f"Your reply was not judged: {finding.note}.", "Send it again.")
             return self._keep(drill, finding, round(seconds, 1))
 
-    def _finding(self, drill: Drill, text: str) -> Finding:
-        grader = self._program.grader(drill.kind)
+    def _finding(self, drill: Drill, text: str, told: Callable[[Wait | None], None]) -> Finding:
+        grader = self._conductor.grader(drill.kind)
         check = grader.rubric.check(drill.check)
         turns = (
             Turn("claim", Role.CANDIDATE, drill.claim.text),
@@ -158,13 +161,13 @@ class DrillRoom:
         exchange = Exchange(drill.claim.question, turns)
         if not grader.asks(check):
             return _judged(grader, exchange, check)
-        with self._program.model().gate.live():
+        with self._conductor.model().turns.live(self._conductor.owner or drill.id, told):
             return _judged(grader, exchange, check)
 
     def _keep(self, drill: Drill, finding: Finding, seconds: float) -> Result:
         now, ease = self._now(), ease_of(finding, seconds)
         key = key_of(drill.check, drill.company)
-        row = self._program.records.drills.cards().get(key)
+        row = self._conductor.records.drills.cards().get(key)
         card = stored_card(key, row.card_json) if row else new_card(drill.check, drill.company, now)
         card = reviewed(card, ease, now)
         payload = {
@@ -176,7 +179,7 @@ class DrillRoom:
             "card": card.schedule,
         }
         # The review first: a card that did not follow it is mended from it when the reply is sent again.
-        self._program.records.drills.add_review(key, now.isoformat(timespec="microseconds"), int(ease), payload)
+        self._conductor.records.drills.add_review(key, now.isoformat(timespec="microseconds"), int(ease), payload)
         self._keep_card(card)
         self._handed.pop(drill.id, None)
         return Result(drill.id, self.material.check(drill.check, drill.kind), finding, ease, seconds, card.due)
@@ -190,15 +193,15 @@ class DrillRoom:
         return Result(drill.id, check, finding, Ease(row.rating), row.payload["seconds"], card.due)
 
     def _keep_card(self, card: Card) -> None:
-        self._program.records.drills.keep(card.key, card.schedule, card.due.isoformat(timespec="microseconds"))
+        self._conductor.records.drills.keep(card.key, card.schedule, card.due.isoformat(timespec="microseconds"))
 
     def _places(self, company: Company, claims: Mapping[str, Sequence[Claim]]) -> tuple[Place, ...]:
-        cards = [stored_card(row.key, row.card_json) for row in self._program.records.drills.cards().values()]
+        cards = [stored_card(row.key, row.card_json) for row in self._conductor.records.drills.cards().values()]
         checks = [self.material.check(check, found[0].question.kind) for check, found in claims.items()]
         return queue(checks, cards, tallies(self.material.past()), company, self._now())
 
     def _reviews(self) -> list[ReviewRow]:
-        return self._program.records.drills.reviews()
+        return self._conductor.records.drills.reviews()
 
     def _last(self) -> str:
         """The check that was drilled last, whether or not a reply came."""

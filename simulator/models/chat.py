@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +25,9 @@ from simulator.errors import (
     UnusableReplyError,
 )
 from simulator.models.faults import BusyError, checked_text, mapped, refuse_refusal
+from simulator.models.turns import Turns
+from simulator.operations.event import WAITED, Fields
+from simulator.operations.events import MODEL_CALLED, MODEL_RETRIED
 from simulator.prompts import Message
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ class Lane(IntEnum):
     LIVE = 0
     BACKGROUND = 1
 
+    @property
+    def label(self) -> str:
+        """What it is called where calls are counted."""
+        return self.name.lower()
+
 
 class NeitherWordError(UnusableReplyError):
     """The first token of a reply to a yes/no question is neither word."""
@@ -62,34 +69,11 @@ class YesNo:
     mass: float
 
 
-class Gate:
-    """Lets background calls wait while someone is waiting for a live reply."""
-
-    def __init__(self) -> None:
-        self._free = threading.Condition()
-        self._live = 0
-
-    @contextmanager
-    def live(self) -> Iterator[None]:
-        with self._free:
-            self._live += 1
-        try:
-            yield
-        finally:
-            with self._free:
-                self._live -= 1
-                self._free.notify_all()
-
-    def wait(self, lane: Lane) -> None:
-        if lane is Lane.BACKGROUND:
-            with self._free:
-                self._free.wait_for(lambda: self._live == 0)
-
-
 class ChatModel:
     """A chat model behind one address. Every method ends within `timeout_seconds`, retries included.
 
-    The wait of a background call for its turn does not count."""
+    `places` live turns are held at once: who makes live calls takes a turn of `turns` around them. The wait for it,
+    and that of a background call, does not count."""
 
     def __init__(
         self,
@@ -98,11 +82,12 @@ class ChatModel:
         timeout_seconds: float,
         *,
         host: str = "",
+        places: int = 1,
         endpoint: local_model.Endpoint | None = None,
     ) -> None:
         self.name = name
         self.host = host
-        self.gate = Gate()
+        self.turns = Turns(places)
         self._chat = chat
         self._timeout_seconds = timeout_seconds
         self._endpoint = endpoint
@@ -119,22 +104,28 @@ class ChatModel:
 
     def reply(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> str:
         """The whole reply. Raises UnusableReplyError when it is empty or was cut at `max_tokens`."""
-        message = self._call(lambda: self._chat.invoke(list(messages), **self._options(max_tokens, lane)), lane)
-        return checked_text(_text(message), message.response_metadata, message.additional_kwargs)
+        with MODEL_CALLED.timed(kind="reply", lane=lane.label) as seen:
+            options = self._options(max_tokens, lane)
+            message = self._call(lambda: self._chat.invoke(list(messages), **options), lane, seen)
+            return checked_text(_text(message), message.response_metadata, message.additional_kwargs)
 
     def stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane = Lane.LIVE) -> Iterator[str]:
         """The reply in pieces. Asked again only until the first piece: after it, the reader may have shown it.
 
         Raises at the end when the pieces make no whole reply: no finish, nothing said, cut at `max_tokens`.
         """
-        self.gate.wait(lane)
+        with MODEL_CALLED.timed(kind="stream", lane=lane.label) as seen:
+            yield from self._stream(messages, max_tokens, lane, seen)
+
+    def _stream(self, messages: Sequence[Message], max_tokens: int, lane: Lane, seen: Fields) -> Iterator[str]:
+        self._give_way(lane, seen)
         deadline = time.monotonic() + self._timeout_seconds
 
         def begin() -> tuple[Any, Iterator[Any]]:
             chunks = iter(self._chat.stream(list(messages), **self._options(max_tokens, lane)))
             return next(chunks, None), chunks
 
-        first, rest = self._call(begin, lane)
+        first, rest = self._call(begin, Lane.LIVE, seen)  # it has given way already
         pieces: queue.Queue[Any] = queue.Queue()
         stop = threading.Event()
 
@@ -184,7 +175,11 @@ class ChatModel:
         carries at least a fifth of the probability: nothing is guessed from prose.
         """
         options = self._options(1, lane, fresh=fresh) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
-        message = self._call(lambda: self._chat.invoke(list(messages), **options), lane)
+        with MODEL_CALLED.timed(kind="yes_no", lane=lane.label) as seen:
+            message = self._call(lambda: self._chat.invoke(list(messages), **options), lane, seen)
+            return self._verdict(message)
+
+    def _verdict(self, message: Any) -> YesNo:
         refuse_refusal(message.response_metadata, message.additional_kwargs)
         try:
             rivals = message.response_metadata["logprobs"]["content"][0]["top_logprobs"]
@@ -224,17 +219,27 @@ class ChatModel:
         """The reply as a value of that kind. Raises UnusableReplyError when it is not one: nothing is guessed."""
         options = self._options(MOST_TYPED_TOKENS, lane) if self._endpoint else {}
         asked = self._chat.with_structured_output(kind, include_raw=True, **options)
-        found: Any = self._call(lambda: asked.invoke(list(messages)), lane)
-        message = found["raw"]
-        refuse_refusal(message.response_metadata, message.additional_kwargs)
-        if not isinstance(found["parsed"], kind):
-            raise UnusableReplyError(f"{self.name} sent no {kind.__name__} of the form that was asked for.")
-        return found["parsed"]
+        with MODEL_CALLED.timed(kind="typed", lane=lane.label) as seen:
+            found: Any = self._call(lambda: asked.invoke(list(messages)), lane, seen)
+            message = found["raw"]
+            refuse_refusal(message.response_metadata, message.additional_kwargs)
+            if not isinstance(found["parsed"], kind):
+                raise UnusableReplyError(f"{self.name} sent no {kind.__name__} of the form that was asked for.")
+            return found["parsed"]
 
     def close(self) -> None:
         """End the embedded server if this model owns one."""
         if self._endpoint:
             self._endpoint.stop()
+
+    def _give_way(self, lane: Lane, seen: Fields) -> float:
+        """Wait for the turn of a background call; so long, in seconds, has it been."""
+        came = time.monotonic()
+        if lane is Lane.BACKGROUND:
+            self.turns.give_way()
+        waited = time.monotonic() - came
+        seen[WAITED] = waited + float(seen.get(WAITED, 0))
+        return waited
 
     def _options(self, max_tokens: int, lane: Lane, *, fresh: bool = False) -> dict[str, Any]:
         options: dict[str, Any] = {"max_tokens": max_tokens}
@@ -242,15 +247,13 @@ class ChatModel:
             options["extra_body"] = {"id_slot": int(lane), "cache_prompt": not fresh}
         return options
 
-    def _call(self, call: Callable[[], T], lane: Lane) -> T:
+    def _call(self, call: Callable[[], T], lane: Lane, seen: Fields) -> T:
         """One call with the one retry policy, inside one total deadline that also ends a dripping reply."""
         deadline = time.monotonic() + self._timeout_seconds
 
         def attempt() -> T:
             nonlocal deadline
-            came = time.monotonic()
-            self.gate.wait(lane)
-            deadline += time.monotonic() - came  # the limit is for the model, not for waiting one's turn
+            deadline += self._give_way(lane, seen)  # the limit is for the model, not for waiting one's turn
             result: queue.Queue[Any] = queue.Queue()
 
             def run() -> None:
@@ -278,7 +281,11 @@ class ChatModel:
             return state.attempt_number >= MOST_ATTEMPTS or time.monotonic() + pause >= deadline
 
         policy = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(BusyError), wait=wait, stop=stop, reraise=True
+            retry=tenacity.retry_if_exception_type(BusyError),
+            wait=wait,
+            stop=stop,
+            before_sleep=lambda _: MODEL_RETRIED.happened(lane=lane.label),
+            reraise=True,
         )
         return policy(attempt)
 

@@ -3,6 +3,7 @@ replies that are none. Calls nothing and tries nothing again.
 """
 
 import json
+import re
 from typing import Any
 
 import openai
@@ -16,6 +17,11 @@ from simulator.errors import (
 )
 
 LONGEST_RETRY_AFTER_SECONDS = 60.0
+_OVER_THE_WINDOW = re.compile(
+    r"context.{0,3}(?:size|length|window)|too many (?:\w+ )?tokens|prompt is too long|maximum \w+ length",
+    re.IGNORECASE,
+)
+"""How servers say, in the message, code or type of their error, that a request has more tokens than fit."""
 
 
 class BusyError(ModelUnavailableError):
@@ -69,9 +75,14 @@ def mapped(error: BaseException, name: str) -> BaseException:
         return BusyError(f"{name} cannot be reached, or the connection broke.")
     if isinstance(error, openai.BadRequestError):
         key = error.request.headers.get("authorization", "").removeprefix("Bearer ")
-        told = str(error.message)
+        told = str(error.message).removeprefix(f"Error code: {error.status_code} - ")
         told = (told.replace(key, "***") if len(key) > 8 else told)[:200]  # some servers repeat the key
-        return UnusableReplyError(f"{name} refused the request: {told}.", "Check the model's context size.")
+        if _OVER_THE_WINDOW.search(f"{error.code} {error.type} {told}"):
+            return UnusableReplyError(
+                f"{name} cannot read so much at once: {told.rstrip('.')}.",
+                "Raise SIMULATOR_CONTEXT_TOKENS (embedded model), or choose a model that reads more.",
+            )
+        return UnusableReplyError(f"{name} refused the request: {told}.", "Check SIMULATOR_MODEL.")
     if isinstance(error, openai.ContentFilterFinishReasonError):
         return ModelRefusedError("The model declined to reply.", "Rephrase, or choose another model.")
     if isinstance(error, openai.LengthFinishReasonError):

@@ -36,7 +36,7 @@ def open_model(settings: Settings) -> ChatModel:
             raise ConfigurationError("SIMULATOR_BASE_URL is set without SIMULATOR_MODEL.", "Name the model too.")
         host = _host_of(settings.base_url)
         chat = _openai_compatible(settings.model, settings.base_url, key or "none", settings.call_timeout_seconds)
-        return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host)
+        return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host, places=settings.live_calls)
     return _any_provider(settings, key)
 
 
@@ -82,4 +82,5 @@ def _any_provider(settings: Settings, key: str) -> ChatModel:
         raise ConfigurationError(
             f"SIMULATOR_MODEL={settings.model} cannot be used: {told}", "Install the provider or set its key."
         ) from error
-    return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=settings.model.split(":")[0])
+    host = settings.model.split(":")[0]
+    return ChatModel(chat, settings.model, settings.call_timeout_seconds, host=host, places=settings.live_calls)

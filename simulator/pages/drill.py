@@ -13,17 +13,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from simulator.conductor import Conductor, Loading
+from simulator.conductor import Conductor
 from simulator.drills.drill import Drill
 from simulator.drills.room import DrillRoom, Result
 from simulator.errors import InputError, SimulatorError
-from simulator.pages import host_notice
+from simulator.move import Wait
+from simulator.pages import host_notice, shell
 from simulator.pages.countdown import countdown
-from simulator.pages.shell import conductor, literal, said, time_zone, words_of
+from simulator.pages.shell import literal, said, time_zone, words_of
+from simulator.pages.waiting import in_line
+from simulator.program import Loading
 
 SESSION = 10
 """Drills in a session."""
 MOST_PLACES = 8
+MOST_ROOMS = 1_000
+"""Users whose begun drills are remembered."""
 _KINDS = ("", "story", "case")
 words = partial(words_of, Path(__file__).parent / "drill.words.md")
 
@@ -42,26 +47,35 @@ class Session:
     met: list[bool] = field(default_factory=list)
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, max_entries=MOST_ROOMS)
+def _room(owner: str) -> DrillRoom:
+    return DrillRoom(Conductor(shell.program(), owner))
+
+
 def drill_room() -> DrillRoom:
-    """The process's room: it knows the drills that were begun, so that a reload finds its own."""
-    return DrillRoom(conductor())
+    """The user's room in this process: it knows the drills that were begun, so that a reload finds its own."""
+    return _room(shell.conductor().owner)
+
+
+def forget_room(owner: str) -> None:
+    """A room remembers claims of past answers."""
+    _room.clear(owner)
 
 
 def page() -> None:
     st.title(words("title"))
     st.write(words("tagline"))
     try:
-        program, room = conductor(), drill_room()
-        if not host_notice.agreed(program):
+        conductor, room = shell.conductor(), drill_room()
+        if not host_notice.agreed(conductor):
             return
         session = _session(room)
         if session is None:
-            company, kind = _choose(program, room)
+            company, kind = _choose(conductor, room)
         else:
             company, kind = session.company, session.kind
-            _drill(program, room, session)
-        _queue(program, room, company, kind)
+            _drill(conductor, room, session)
+        _queue(conductor, room, company, kind)
     except SimulatorError as error:
         st.error(literal(error))
 
@@ -83,9 +97,9 @@ def _session(room: DrillRoom) -> Session | None:
     return found
 
 
-def _choose(program: Conductor, room: DrillRoom) -> tuple[str, str]:
+def _choose(conductor: Conductor, room: DrillRoom) -> tuple[str, str]:
     """Draw the choice and begin when asked to. The company and the kind that are chosen."""
-    companies, address = program.library.companies, st.query_params
+    companies, address = conductor.library.companies, st.query_params
     company = st.selectbox(
         words("company"),
         list(companies),
@@ -135,7 +149,7 @@ def _end() -> None:
 # One drill
 
 
-def _drill(program: Conductor, room: DrillRoom, session: Session) -> None:
+def _drill(conductor: Conductor, room: DrillRoom, session: Session) -> None:
     drill = session.drill
     assert drill
     number = len(session.met) + (session.result is None)
@@ -143,17 +157,17 @@ def _drill(program: Conductor, room: DrillRoom, session: Session) -> None:
         st.caption(words("progress", number=number, of=SESSION, met=sum(session.met)))
         st.button(words("end"), type="tertiary", on_click=_end)
     st.progress(min(1.0, len(session.met) / SESSION))
-    _ask(program, drill)
+    _ask(conductor, drill)
     if session.result is None:
-        _reply(program, room, session, drill)
+        _reply(conductor, room, session, drill)
     else:
         _told(session.result)
         _go_on(room, session, drill)
 
 
-def _ask(program: Conductor, drill: Drill) -> None:
-    company = program.library.company(drill.company)
-    name = program.library.personas[drill.company].interviewer
+def _ask(conductor: Conductor, drill: Drill) -> None:
+    company = conductor.library.company(drill.company)
+    name = conductor.library.personas[drill.company].interviewer
     with st.chat_message("user", avatar=":material/person:"):
         source = "own" if drill.claim.interview else "bank"
         st.html(
@@ -165,7 +179,7 @@ def _ask(program: Conductor, drill: Drill) -> None:
         st.html(f'<div class="aside">{escape(asks)}</div><div class="question">{escape(drill.ask)}</div>')
 
 
-def _reply(program: Conductor, room: DrillRoom, session: Session, drill: Drill) -> None:
+def _reply(conductor: Conductor, room: DrillRoom, session: Session, drill: Drill) -> None:
     countdown(drill.deadline, f"drill-countdown-{drill.id}", words("left"))
     if time.time() > drill.deadline:
         st.caption(words("time up"))
@@ -173,11 +187,16 @@ def _reply(program: Conductor, room: DrillRoom, session: Session, drill: Drill) 
     if not st.button(words("send"), type="primary", shortcut="Ctrl+Enter", key=f"drill-send-{drill.id}"):
         return
     seconds = session.seconds if session.seconds is not None else time.time() - drill.began
-    name = program.library.personas[drill.company].interviewer
-    ready = program.loading is Loading.READY
+    name = conductor.library.personas[drill.company].interviewer
+    ready = conductor.program.loading is Loading.READY
+    line = st.empty()
+
+    def told(wait: Wait | None) -> None:
+        line.caption(in_line(wait) if wait else "")
+
     try:
         with st.spinner(words("judging" if ready else "waiting for model", name=name)):
-            session.result = room.reply(drill, text, seconds)
+            session.result = room.reply(drill, text, seconds, told)
     except InputError as error:
         st.error(literal(error))
         return
@@ -220,13 +239,13 @@ def _go_on(room: DrillRoom, session: Session, drill: Drill) -> None:
 # What comes when
 
 
-def _queue(program: Conductor, room: DrillRoom, company: str, kind: str) -> None:
+def _queue(conductor: Conductor, room: DrillRoom, company: str, kind: str) -> None:
     st.divider()
     days = room.streak(time_zone())
     st.caption(words("streak", days=days) if days else words("streak none"))
     st.subheader(words("queue"))
     st.caption(words("queue note"))
-    claims = room.material.claims(program.library.company(company), kind)
+    claims = room.material.claims(conductor.library.company(company), kind)
     lines = []
     for place in room.queue(company, kind)[:MOST_PLACES]:
         name = room.material.check(place.check, claims[place.check][0].question.kind).name

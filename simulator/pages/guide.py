@@ -15,7 +15,8 @@ import streamlit as st
 from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
 from simulator.library import GENERAL, Company, Passage
-from simulator.pages.shell import conductor, literal, said, words_of
+from simulator.pages import shell
+from simulator.pages.shell import literal, said, words_of
 from simulator.pages.shell import words as shared_words
 from simulator.pages.stories_parts import topic_of
 from simulator.records.guides import passages_of
@@ -42,7 +43,7 @@ def page() -> None:
             label_visibility="collapsed",
             key="guide-part",
         )
-        parts[part or "company"](conductor())
+        parts[part or "company"](shell.conductor())
     except SimulatorError as error:
         st.error(literal(error))
 
@@ -50,8 +51,8 @@ def page() -> None:
 # About the company
 
 
-def _about(program: Conductor) -> None:
-    companies, named = program.library.companies, st.query_params.get("company", "")
+def _about(conductor: Conductor) -> None:
+    companies, named = conductor.library.companies, st.query_params.get("company", "")
     chosen = st.selectbox(
         words("company"),
         list(companies),
@@ -62,12 +63,12 @@ def _about(program: Conductor) -> None:
     st.query_params["company"] = chosen
     company = companies[chosen]
     _round(company)
-    _lens(program, company)
+    _lens(conductor, company)
     st.subheader(words("principles"))
     _list(escape(one) for one in company.principles)
     st.subheader(words("passages"))
-    found = [one for one in program.library.passages if (one.kind, one.company) == ("company", chosen)]
-    _by_topic(program, found, opened=True)
+    found = [one for one in conductor.library.passages if (one.kind, one.company) == ("company", chosen)]
+    _by_topic(conductor, found, opened=True)
 
 
 def _round(company: Company) -> None:
@@ -80,10 +81,10 @@ def _round(company: Company) -> None:
     )
 
 
-def _lens(program: Conductor, company: Company) -> None:
+def _lens(conductor: Conductor, company: Company) -> None:
     st.subheader(words("lens"))
     st.write(words("lens note", company=company.name))
-    names = program.rubric.dimension_names
+    names = conductor.program.rubric.dimension_names
     _list(
         f"{escape(names[one])} {escape(words('weight', weight=weight))} "
         f"{_tag(shared_words(company.lens_provenance[one]))}"
@@ -94,7 +95,7 @@ def _lens(program: Conductor, company: Company) -> None:
 # Craft
 
 
-def _craft(program: Conductor) -> None:
+def _craft(conductor: Conductor) -> None:
     text = st.text_input(
         words("search"),
         max_chars=MOST_CHARACTERS,
@@ -103,29 +104,29 @@ def _craft(program: Conductor) -> None:
     )
     st.caption(words("search note"))
     if text.strip():
-        _hits(program, text)
+        _hits(conductor, text)
         return
-    shipped = [one for one in program.library.passages if one.kind == "guide"]
-    added = [one for guide in program.records.guides.all() for one in passages_of(guide)]
-    _by_topic(program, shipped + added, opened=False)
+    shipped = [one for one in conductor.library.passages if one.kind == "guide"]
+    added = [one for guide in conductor.records.guides.all() for one in passages_of(guide)]
+    _by_topic(conductor, shipped + added, opened=False)
 
 
-def _hits(program: Conductor, text: str) -> None:
+def _hits(conductor: Conductor, text: str) -> None:
     with st.spinner(words("searching")):
-        found = _found(program, text)
+        found = _found(conductor, text)
     if not found:
         st.info(words("none"))
         return
     st.caption(words("hits"))
     for passage in found:
         with st.container(border=True):
-            st.html(f'<div class="who">{escape(_heading(passage))}</div>{_shown(program, passage)}')
+            st.html(f'<div class="who">{escape(_heading(passage))}</div>{_shown(conductor, passage)}')
 
 
-def _found(program: Conductor, text: str) -> list[Passage]:
+def _found(conductor: Conductor, text: str) -> list[Passage]:
     """The nearest of all companies' passages and of the craft, best first: the index is asked company by company."""
-    index, best = program.index(), dict[str, tuple[float, Passage]]()
-    for company in program.library.companies:
+    index, best = conductor.index(), dict[str, tuple[float, Passage]]()
+    for company in conductor.library.companies:
         for kind in _KINDS:
             for hit in index.search(text, company, MOST_HITS, kind=kind):
                 best[hit.passage.id] = (hit.score, hit.passage)
@@ -136,7 +137,7 @@ def _found(program: Conductor, text: str) -> list[Passage]:
 # Passages
 
 
-def _by_topic(program: Conductor, passages: Iterable[Passage], *, opened: bool) -> None:
+def _by_topic(conductor: Conductor, passages: Iterable[Passage], *, opened: bool) -> None:
     """A block to fold for each topic, in the files' order; a guide that the user added is a topic of its own."""
     topics: dict[tuple[str, str], list[Passage]] = {}
     for passage in passages:
@@ -145,7 +146,7 @@ def _by_topic(program: Conductor, passages: Iterable[Passage], *, opened: bool) 
         summary = words("topic", topic=_heading(found[0]), count=len(found))
         st.html(
             f"<details{' open' if opened else ''}><summary><b>{escape(summary)}</b></summary>"
-            f"{''.join(_shown(program, one) for one in found)}</details>"
+            f"{''.join(_shown(conductor, one) for one in found)}</details>"
         )
 
 
@@ -153,12 +154,12 @@ def _heading(passage: Passage) -> str:
     return passage.guide or topic_of(passage.topic)
 
 
-def _shown(program: Conductor, passage: Passage) -> str:
+def _shown(conductor: Conductor, passage: Passage) -> str:
     """A passage as HTML: where it comes from, whom it is about where it is about one company, and its text."""
     own = passage.provenance == "user guide"
     tags = _tag(words("user guide", title=passage.guide) if own else shared_words(passage.provenance))
     if passage.company != GENERAL:
-        tags += f" {_tag(program.library.company(passage.company).name)}"
+        tags += f" {_tag(conductor.library.company(passage.company).name)}"
     # A file's lines end where its editor wrapped them; in a guide that was read in, an end of line means something.
     text = passage.text if own else _WRAP.sub(" ", passage.text)
     return f'<article style="margin: .9rem 0">{said(text)}{tags}</article>'

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from simulator import consent
 from simulator.conductor import Conductor
-from simulator.errors import StorageError
+from simulator.errors import SimulatorError
 from simulator.interview import Exchange, Question, Role, Turn
 from simulator.pages.shell import literal, said, words_of
 from simulator.prompts import Message
@@ -20,27 +19,27 @@ from simulator.settings import stays_here
 words = partial(words_of, Path(__file__).parent / "host_notice.words.md")
 
 
-def agreed(program: Conductor) -> bool:
+def agreed(conductor: Conductor) -> bool:
     """Whether answers may be sent where the settings say; draws the question, or what was sent last."""
-    host, folder = program.host, program.settings.data_dir
+    host = conductor.program.host
     if stays_here(host):
         return True
-    if consent.given(folder, host):
-        _show(words("sent", host=f"`{host}`"), program.outbox.last)
+    if conductor.records.consents.given(host):
+        _show(words("sent", host=f"`{host}`"), conductor.outbox.last)
         return True
     with st.container(border=True):
         st.write(words("ask", host=f"`{host}`"))
-        st.caption(words("masked" if program.settings.mask else "unmasked"))
-        _show(words("sample"), _sample(program))
+        st.caption(words("masked" if conductor.program.settings.mask else "unmasked"))
+        _show(words("sample"), _sample(conductor))
         if st.button(words("allow", host=host), type="primary", key="allow-host"):
-            _allow(folder, host)
+            _allow(conductor, host)
     return False
 
 
-def _allow(folder: Path, host: str) -> None:
+def _allow(conductor: Conductor, host: str) -> None:
     try:
-        consent.give(folder, host)
-    except StorageError as error:
+        conductor.records.consents.give(host)
+    except SimulatorError as error:
         st.error(literal(error))
         return
     st.rerun()
@@ -55,10 +54,10 @@ def _show(title: str, messages: Sequence[Message]) -> None:
         st.html(said("\n\n".join(f"{role}: {text}" for role, text in messages)))
 
 
-def _sample(program: Conductor) -> list[Message]:
+def _sample(conductor: Conductor) -> list[Message]:
     """The request that every question about an answer begins with, for an example."""
     from simulator.methods import read  # heavy: needed on this page only, and only where it asks
 
     answer = Turn("example", Role.CANDIDATE, words("example answer"))
-    reading = read(program.library.prompts, Exchange(Question("example", words("example question")), (answer,)))
-    return program.outbox.sample([*reading.head, ("user", reading.body)])
+    reading = read(conductor.library.prompts, Exchange(Question("example", words("example question")), (answer,)))
+    return conductor.outbox.sample([*reading.head, ("user", reading.body)])

@@ -3,48 +3,55 @@
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from simulator.clock import WORDS_PER_MINUTE, spoken_seconds
-from simulator.conductor import Conductor, Loading
+from simulator.conductor import Conductor
 from simulator.errors import OutOfTurnError, SimulatorError
-from simulator.interview import Interview, Next, Role
+from simulator.interview import Interview, Next, Role, Turn
 from simulator.move import Move
-from simulator.pages import draft, host_notice
+from simulator.pages import draft, host_notice, shell
 from simulator.pages.countdown import countdown
 from simulator.pages.draft import Box
-from simulator.pages.shell import conductor, go, literal, said, words
+from simulator.pages.shell import go, literal, said, words
+from simulator.pages.waiting import in_line
+from simulator.program import Loading
+
+TURNS_APART, TURNS_MOVED = 12, 6
+"""The last turns are a message each; those before are drawn in one piece, moved to it by so many at a time: a rerun
+sends every element anew, and a long interview would get slower with every turn."""
 
 
 def page() -> None:
     try:
-        program = conductor()
+        conductor = shell.conductor()
         interview_id = st.query_params.get("id", "")
         if not interview_id:
             st.info(words("no interview"))
             return
-        interview = program.records.interviews.find(interview_id)
-        if not interview.closed and not host_notice.agreed(program):
+        interview = conductor.records.interviews.find(interview_id)
+        if not interview.closed and not host_notice.agreed(conductor):
             return
     except SimulatorError as error:
         st.error(literal(error))
         return
     behind = draft.left_behind(interview)
     if behind and draft.is_drawn(behind):
-        _left_behind(program, interview, behind)
+        _left_behind(conductor, interview, behind)
         return
-    _header(program, interview)
-    _told(program, interview)
+    _header(conductor, interview)
+    _told(conductor, interview)
     if interview.next is Next.INTERVIEWER:
-        _listen(program, interview)
+        _listen(conductor, interview)
     elif interview.next is Next.CANDIDATE:
-        _answer(program, interview)
+        _answer(conductor, interview)
     else:
-        _closed(program, interview)
+        _closed(conductor, interview)
 
 
-def _header(program: Conductor, interview: Interview) -> None:
-    company = program.library.company(interview.company)
-    persona = program.library.personas[interview.company]
+def _header(conductor: Conductor, interview: Interview) -> None:
+    company = conductor.library.company(interview.company)
+    persona = conductor.library.personas[interview.company]
     st.subheader(f"{company.name} · {persona.interviewer}")
     with st.container(horizontal=True, vertical_alignment="center"):
         part = f" · {interview.segment.name}" if interview.segment else ""
@@ -62,12 +69,12 @@ def _header(program: Conductor, interview: Interview) -> None:
         with st.popover(words("finish"), type="tertiary"):
             st.write(words("finish sure"))
             if st.button(words("finish yes"), type="primary"):
-                _finish(program, interview)
+                _finish(conductor, interview)
 
 
-def _finish(program: Conductor, interview: Interview) -> None:
+def _finish(conductor: Conductor, interview: Interview) -> None:
     try:
-        program.finish(interview.id)
+        conductor.finish(interview.id)
     except SimulatorError as error:
         st.error(literal(error))
         return
@@ -75,46 +82,57 @@ def _finish(program: Conductor, interview: Interview) -> None:
     go("scorecard", interview.id)
 
 
-def _told(program: Conductor, interview: Interview) -> None:
-    persona = program.library.personas[interview.company]
+def _told(conductor: Conductor, interview: Interview) -> None:
+    persona = conductor.library.personas[interview.company]
     with st.chat_message("assistant", avatar=":material/record_voice_over:"):
         st.html(said(persona.greeting))
+    turns = sum(len(exchange.turns) for exchange in interview.exchanges)
+    early = max(0, turns - TURNS_APART) // TURNS_MOVED * TURNS_MOVED
     for number, exchange in enumerate(interview.exchanges):
         with st.chat_message("assistant", avatar=":material/record_voice_over:"):
             if number:
-                st.html(f'<div class="aside">{escape(_leading_over(program, interview, number))}</div>')
+                st.html(f'<div class="aside">{escape(_leading_over(conductor, interview, number))}</div>')
             st.html(f'<div class="question">{escape(exchange.question.text)}</div>')
-        for turn in exchange.turns:
+        together, apart = exchange.turns[: max(0, early)], exchange.turns[max(0, early) :]
+        early -= len(exchange.turns)
+        if together:
+            st.html("".join(_earlier(turn) for turn in together))
+        for turn in apart:
             candidate = turn.role is Role.CANDIDATE
             avatar = ":material/person:" if candidate else ":material/record_voice_over:"
             with st.chat_message("user" if candidate else "assistant", avatar=avatar):
                 st.html(said(turn.text))
 
 
-def _leading_over(program: Conductor, interview: Interview, number: int) -> str:
+def _earlier(turn: Turn) -> str:
+    who = words("you" if turn.role is Role.CANDIDATE else "interviewer")
+    return f'<div class="who">{escape(who)}</div>{said(turn.text)}'
+
+
+def _leading_over(conductor: Conductor, interview: Interview, number: int) -> str:
     """What is said between two questions: the interviewer cuts in where the time of the first was over."""
     before = interview.exchanges[number - 1]
     if interview.timed and interview.exchanges[number].started >= before.started + interview.plan[number - 1].seconds:
-        lines = program.conduct.cut_in
+        lines = conductor.program.conduct.cut_in
     elif before.question.kind == "opening":
-        lines = program.conduct.to_the_work
+        lines = conductor.program.conduct.to_the_work
     else:
-        lines = program.library.personas[interview.company].next_lines
+        lines = conductor.library.personas[interview.company].next_lines
     return lines[(number - 1) % len(lines)]
 
 
-def _listen(program: Conductor, interview: Interview) -> None:
+def _listen(conductor: Conductor, interview: Interview) -> None:
     """The interviewer's move: follow the one under way, or the one that is due since a restart."""
-    move = program.move_under_way(interview.id)
+    move = conductor.move_under_way(interview.id)
     if move is not None and move.done and move.error:
         st.error(f"{words('saved')} {literal(move.error)}")
         if st.button(words("try again"), type="primary"):
-            program.warm_up()
-            program.move(interview.id)
+            conductor.program.warm_up()
+            conductor.move(interview.id)
             st.rerun()
         return
     try:
-        _follow(program, interview, program.move(interview.id))
+        _follow(conductor, interview, conductor.move(interview.id))
     except OutOfTurnError:
         pass  # the move was made between reading the interview and asking for it: draw it
     except SimulatorError as error:
@@ -123,26 +141,34 @@ def _listen(program: Conductor, interview: Interview) -> None:
     st.rerun()
 
 
-def _follow(program: Conductor, interview: Interview, move: Move) -> None:
-    name = program.library.personas[interview.company].interviewer
+def _follow(conductor: Conductor, interview: Interview, move: Move) -> None:
+    name = conductor.library.personas[interview.company].interviewer
     with st.chat_message("assistant", avatar=":material/record_voice_over:"):
         place = st.empty()
-        ready = program.loading is Loading.READY
-        waiting = words("reading" if ready else "waiting for model", name=name)
-        place.html(f'<div class="aside" role="status">{escape(waiting)}</div>')
+        ready = conductor.program.loading is Loading.READY
+        _aside(place, words("reading" if ready else "waiting for model", name=name))
         text = ""
-        for piece in move.tail():
-            text += piece
-            place.html(said(text))
+        for new in move.news():
+            if isinstance(new, str):
+                text += new
+                place.html(said(text))
+            elif new:
+                _aside(place, words("in line saved", line=in_line(new), name=name))
+            else:
+                _aside(place, words("reading", name=name))
 
 
-def _answer(program: Conductor, interview: Interview) -> None:
+def _aside(place: DeltaGenerator, told: str) -> None:
+    place.html(f'<div class="aside" role="status">{escape(told)}</div>')
+
+
+def _answer(conductor: Conductor, interview: Interview) -> None:
     try:
-        box = draft.box_for(program.records.interviews, interview)
+        box = draft.box_for(conductor.records.interviews, interview)
     except SimulatorError as error:
         st.error(literal(error))
         return
-    text = _box(program, interview, box)
+    text = _box(conductor, interview, box)
     case = interview.current.question.kind == "case"
     with st.container(horizontal=True, vertical_alignment="center"):
         sent = st.button(words("send"), type="primary", shortcut="Ctrl+Enter", key=f"send-{box.key}")
@@ -153,14 +179,14 @@ def _answer(program: Conductor, interview: Interview) -> None:
             st.caption(words("spoken", words=f"{count:,}", length=length, rate=WORDS_PER_MINUTE))
     try:
         if sent or asks:
-            program.answer(interview.id, box.turn_id, text, asks=asks)
+            conductor.answer(interview.id, box.turn_id, text, asks=asks)
             st.rerun()
         over = st.session_state.pop(f"clock-{interview.id}-{len(interview.exchanges)}-over", False)
-        if over and program.time_up(interview.id, box.turn_id, text) != interview:
+        if over and conductor.time_up(interview.id, box.turn_id, text) != interview:
             draft.leave(interview)
             st.rerun()
         if box.trouble == draft.APART:
-            _say_apart(program, interview)
+            _say_apart(conductor, interview)
         elif box.trouble:
             st.error(literal(box.trouble))
     except OutOfTurnError:
@@ -169,11 +195,11 @@ def _answer(program: Conductor, interview: Interview) -> None:
         st.error(literal(error))
 
 
-def _box(program: Conductor, interview: Interview, box: Box) -> str:
+def _box(conductor: Conductor, interview: Interview, box: Box) -> str:
     """The box of an answer and what watches over it. What is in it, as far as the page was told."""
 
     def keep() -> None:
-        box.keep(program.records.interviews, st.session_state[box.key])
+        box.keep(conductor.records.interviews, st.session_state[box.key])
 
     case = interview.current.question.kind == "case"
     text = st.text_area(
@@ -185,31 +211,31 @@ def _box(program: Conductor, interview: Interview, box: Box) -> str:
         placeholder=words("placeholder case" if case else "placeholder"),
         on_change=keep,
     )
-    draft.keeper(program.records.interviews, interview, box, words("draft back"))
+    draft.keeper(conductor.records.interviews, interview, box, words("draft back"))
     return text
 
 
-def _say_apart(program: Conductor, interview: Interview) -> None:
+def _say_apart(conductor: Conductor, interview: Interview) -> None:
     st.warning(words(draft.APART))
     if st.button(words("put together")):
-        draft.together(program.records.interviews, interview)
+        draft.together(conductor.records.interviews, interview)
         st.rerun()
 
 
-def _left_behind(program: Conductor, interview: Interview, box: Box) -> None:
+def _left_behind(conductor: Conductor, interview: Interview, box: Box) -> None:
     """The page as this window had it: another one has gone on, and what is typed here was not sent."""
     seen = draft.as_seen(interview, box)
-    _header(program, seen)
-    _told(program, seen)
-    _box(program, seen, box)
+    _header(conductor, seen)
+    _told(conductor, seen)
+    _box(conductor, seen, box)
     st.warning(words(draft.BEHIND))
     if st.button(words("show newest"), type="primary"):
         draft.leave(interview)
         st.rerun()
 
 
-def _closed(program: Conductor, interview: Interview) -> None:
-    persona = program.library.personas[interview.company]
+def _closed(conductor: Conductor, interview: Interview) -> None:
+    persona = conductor.library.personas[interview.company]
     with st.chat_message("assistant", avatar=":material/record_voice_over:"):
         st.html(said(persona.closing))
         if own := [one for one in interview.plan if one.kind == "questions"]:
@@ -220,7 +246,7 @@ def _closed(program: Conductor, interview: Interview) -> None:
         st.caption(words("draft left"))
         st.code(left, language=None, wrap_lines=True)
     try:
-        draft.forget(program.records.interviews)
+        draft.forget(conductor.records.interviews)
     except SimulatorError as error:
         st.error(literal(error))
     if st.button(words("to scorecard"), type="primary"):

@@ -9,8 +9,8 @@ from simulator import clock
 from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
 from simulator.interview import Segment
-from simulator.pages import host_notice
-from simulator.pages.shell import conductor, go, literal, words
+from simulator.pages import host_notice, shell
+from simulator.pages.shell import go, literal, words
 from simulator.records import Summary
 from simulator.rounds import LENGTHS, planned
 
@@ -19,28 +19,28 @@ def page() -> None:
     st.title(words("title"))
     st.write(words("tagline"))
     try:
-        program = conductor()
-        past = program.records.interviews.summaries()
+        conductor = shell.conductor()
+        past = conductor.records.interviews.summaries()
     except SimulatorError as error:
         st.error(literal(error))
         return
-    if host_notice.agreed(program):
+    if host_notice.agreed(conductor):
         under_way = next((one for one in past if not one.closed and one.answers), None)
         if under_way:
-            _resume(program, under_way)
-        _choose(program)
-    _list(program, past)
+            _resume(conductor, under_way)
+        _choose(conductor)
+    _list(conductor, past)
 
 
-def _resume(program: Conductor, summary: Summary) -> None:
+def _resume(conductor: Conductor, summary: Summary) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.write(words("resume"))
-        if st.button(words("go on", company=program.library.company(summary.company).name), key="resume"):
+        if st.button(words("go on", company=conductor.library.company(summary.company).name), key="resume"):
             go("interview", summary.id)
 
 
-def _choose(program: Conductor) -> None:
-    companies = program.library.companies
+def _choose(conductor: Conductor) -> None:
+    companies = conductor.library.companies
     company_id = st.segmented_control(
         words("choose company"),
         list(companies),
@@ -50,7 +50,7 @@ def _choose(program: Conductor) -> None:
         key="company",
     )
     company = companies[company_id or "amazon"]
-    persona = program.library.personas[company.id]
+    persona = conductor.library.personas[company.id]
     length = st.radio(
         words("choose length"),
         LENGTHS,
@@ -80,7 +80,9 @@ def _choose(program: Conductor) -> None:
     st.caption(f"{persona.interviewer}: “{persona.greeting}”")
     if st.button(words("start"), type="primary"):
         try:
-            interview = program.start(company.id, length or LENGTHS[0], minutes=minutes, kind=kind or "", timed=timed)
+            interview = conductor.start(
+                company.id, length or LENGTHS[0], minutes=minutes, kind=kind or "", timed=timed
+            )
         except SimulatorError as error:
             st.error(literal(error))
             return
@@ -94,30 +96,30 @@ def _plan(plan: Sequence[Segment]) -> str:
     return words("plan", parts=parts, sources=sources)
 
 
-def _list(program: Conductor, past: list[Summary]) -> None:
+def _list(conductor: Conductor, past: list[Summary]) -> None:
     st.subheader(words("past"))
     if not past:
         st.caption(words("none yet"))
     for one in past:
         with st.container(horizontal=True, vertical_alignment="center", key=f"past-{one.id}"):
             when = datetime.fromisoformat(one.started).astimezone().strftime("%d %b %Y, %H:%M")
-            state = _state(program, one)
-            label = f"{program.library.company(one.company).name} · {when} · {state}"
+            state = _state(conductor, one)
+            label = f"{conductor.library.company(one.company).name} · {when} · {state}"
             if st.button(label, key=f"open-{one.id}", type="tertiary"):
                 go("scorecard" if one.closed else "interview", one.id)
             with st.popover("", icon=":material/delete:", help=words("remove"), type="tertiary"):
                 st.write(words("remove sure"))
                 if st.button(words("remove"), key=f"remove-{one.id}"):
-                    program.records.interviews.remove(one.id)
+                    conductor.records.interviews.remove(one.id)
                     st.rerun()
 
 
-def _state(program: Conductor, one: Summary) -> str:
+def _state(conductor: Conductor, one: Summary) -> str:
     """How an interview stands; its score is told once the candidate has rated it themselves, or would not."""
     if not one.closed:
         return words("state under way", answers=one.answers)
-    overall = program.scorecard(one.id).overall
+    overall = conductor.scorecard(one.id).overall
     if overall is None:
         return words("state no score")
-    seen = program.records.opinions.self_rating(one.id) is not None
+    seen = conductor.records.opinions.self_rating(one.id) is not None
     return words("state scored", overall=f"{overall:.1f}") if seen else words("state unseen")

@@ -13,41 +13,41 @@ from simulator.export import archive, formats
 from simulator.forgetting import forget_everything
 from simulator.library import GENERAL, Company, Passage
 from simulator.pages import draft
-from simulator.pages.drill import drill_room
+from simulator.pages.drill import drill_room, forget_room
 from simulator.pages.progress_sections import words
 from simulator.pages.shell import literal, said, time_zone
 from simulator.progress import Held
 
 
-def files(program: Conductor, held: Sequence[Held]) -> None:
+def files(conductor: Conductor, held: Sequence[Held]) -> None:
     """Draw the downloads and the import."""
     st.subheader(words("files"))
     st.caption(words("files note"))
-    _downloads(program, held)
+    _downloads(conductor, held)
     st.subheader(words("import"))
-    _import(program)
+    _import(conductor)
     st.subheader(words("delete"))
-    _delete(program)
+    _delete(conductor)
 
 
-def _downloads(program: Conductor, held: Sequence[Held]) -> None:
-    drills = program.records.drills
-    _download("everything", "interviews.json", lambda: archive.written(program.records.transfer.dump()).encode())
+def _downloads(conductor: Conductor, held: Sequence[Held]) -> None:
+    drills = conductor.records.drills
+    _download("everything", "interviews.json", lambda: archive.written(conductor.records.transfer.dump()).encode())
     if held:
         _download("scores", "scores.csv", lambda: formats.scores_csv(held))
-    if companies := _practised(program, held):
+    if companies := _practised(conductor, held):
         title = words("anki title")
         _download(
             "anki",
             "drills.apkg",
-            lambda: formats.anki_package(drill_notes(program, companies), title, datetime.now(UTC)),
+            lambda: formats.anki_package(drill_notes(conductor, companies), title, datetime.now(UTC)),
         )
     due = [datetime.fromisoformat(card.due) for card in drills.cards().values()]
     if due:
         zone, now = time_zone(), datetime.now(UTC)
         _download("calendar", "drills.ics", lambda: formats.due_calendar(due, zone, now, _summary))
-    rubrics = {kind: program.library.rubric_for(kind) for kind in GRADED}
-    if contested := formats.contested_lines(held, program.records.opinions.all_opinions(), rubrics):
+    rubrics = {kind: conductor.library.rubric_for(kind) for kind in GRADED}
+    if contested := formats.contested_lines(held, conductor.records.opinions.all_opinions(), rubrics):
         _download("contested", "contested.jsonl", lambda: contested.encode())
 
 
@@ -61,18 +61,18 @@ def _summary(cards: int) -> str:
     return words("calendar one") if cards == 1 else words("calendar many", cards=cards)
 
 
-def _practised(program: Conductor, held: Sequence[Held]) -> list[Company]:
+def _practised(conductor: Conductor, held: Sequence[Held]) -> list[Company]:
     """The companies of past interviews and drills, in the library's order."""
-    drilled = {key.partition("|")[2] for key in program.records.drills.cards()}
+    drilled = {key.partition("|")[2] for key in conductor.records.drills.cards()}
     ids = drilled | {one.interview.company for one in held}
-    return [company for company in program.library.companies.values() if company.id in ids]
+    return [company for company in conductor.library.companies.values() if company.id in ids]
 
 
-def drill_notes(program: Conductor, companies: Sequence[Company]) -> Iterator[formats.DrillNote]:
+def drill_notes(conductor: Conductor, companies: Sequence[Company]) -> Iterator[formats.DrillNote]:
     """Each drill of these companies with the claim and the probe of the last time, or those that come first."""
     material = drill_room().material
-    last = {review.key: review.payload for review in program.records.drills.reviews()}
-    probes = {one.id: one for one in program.library.passages if one.kind == "probe"}
+    last = {review.key: review.payload for review in conductor.records.drills.reviews()}
+    probes = {one.id: one for one in conductor.library.passages if one.kind == "probe"}
     for company in companies:
         for check, claims in material.claims(company).items():
             key = key_of(check, company.id)
@@ -91,7 +91,7 @@ def _fits(probe: Passage, check: str, company: Company, kind: str) -> bool:
     return mine and probe.check == check and probe.depth == "opening"
 
 
-def _import(program: Conductor) -> None:
+def _import(conductor: Conductor) -> None:
     number = st.session_state.setdefault("import-number", 0)
     file = st.file_uploader(words("import choose"), type="json", key=f"import-{number}")
     st.caption(words("import note"))
@@ -100,10 +100,10 @@ def _import(program: Conductor) -> None:
     if file is None or not st.button(words("import yes"), type="primary", key="import"):
         return
     try:
-        taken = program.records.transfer.load(archive.read(file.getvalue(), program.library.companies))
+        taken = conductor.records.transfer.load(archive.read(file.getvalue(), conductor.library.companies))
         if taken["guides"].added:
             with st.spinner(words("preparing")):
-                program.index()
+                conductor.index()
     except SimulatorError as error:
         st.error(words("import failed"))
         st.html(said(str(error)))  # it may quote the file
@@ -121,13 +121,13 @@ def _counted(counts: dict[str, int]) -> str:
     return ", ".join(words(f"count {table}", n=n) for table, n in counts.items() if n) or words("nothing")
 
 
-def _delete(program: Conductor) -> None:
-    days = program.settings.keep_days
+def _delete(conductor: Conductor) -> None:
+    days = conductor.program.settings.keep_days
     st.caption(words("kept days", days=days) if days else words("kept for ever"))
     st.caption(words("delete note"))
     if told := st.session_state.pop("deleted-told", ""):
         st.success(told)
-        draft.forget(program.records.interviews)  # the copies in this browser
+        draft.forget(conductor.records.interviews)  # the copies in this browser
     with st.popover(words("delete everything")):
         st.write(words("delete sure"))
         pressed = st.button(words("delete yes"), type="primary", key="delete-everything")
@@ -135,11 +135,11 @@ def _delete(program: Conductor) -> None:
         return
     try:
         with st.spinner(words("deleting")):
-            forget_everything(program)
+            forget_everything(conductor.program, conductor.owner)
     except SimulatorError as error:
         st.error(literal(error))
         return
-    drill_room.clear()  # it remembers claims of past answers
+    forget_room(conductor.owner)
     st.session_state.clear()
     st.session_state["deleted-told"] = words("deleted")
     st.rerun()

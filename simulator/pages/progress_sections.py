@@ -48,14 +48,14 @@ def weakest(found: Progress, checks: Mapping[str, Check]) -> None:
     table([{words(f"label {named.get(key, key)}"): value for key, value in row.items()} for row in rows])
 
 
-def companies(program: Conductor, found: Progress, names: Mapping[str, str]) -> None:
+def companies(conductor: Conductor, found: Progress, names: Mapping[str, str]) -> None:
     if not found.companies:
         return
     st.subheader(words("companies"))
     order = list(names)
     rows = [
         {
-            "company": program.library.company(one.company).name,
+            "company": conductor.library.company(one.company).name,
             "dimension": names[one.dimension],
             "mean": round(one.mean, 2),
             "answers": one.answers,
@@ -64,7 +64,7 @@ def companies(program: Conductor, found: Progress, names: Mapping[str, str]) -> 
     ]
     told: dict[str, object] = {}
     for which, cell in (("best", max(found.companies, key=_mean)), ("worst", min(found.companies, key=_mean))):
-        company = program.library.company(cell.company).name
+        company = conductor.library.company(cell.company).name
         told |= {which: names[cell.dimension], f"{which}_company": company, f"{which}_answers": cell.answers}
         told[f"{which}_mean"] = figure(cell.mean)
     dark = st.context.theme.type == "dark"

@@ -11,12 +11,13 @@ import streamlit as st
 
 from simulator.errors import SimulatorError
 from simulator.pages import scorecard_rating as rating
+from simulator.pages import shell
 from simulator.pages.scorecard_advice import lenses, what_a_4_would_add
 from simulator.pages.scorecard_findings import gaps, points, principles
 from simulator.pages.scorecard_review import second_try, transcript
 from simulator.pages.scorecard_subject import Subject, subject_of
 from simulator.pages.scorecard_time import overtime, time_use
-from simulator.pages.shell import conductor, go, literal, words
+from simulator.pages.shell import go, literal, words
 from simulator.records import Job
 from simulator.scorecard import DimensionScore, as_json, as_markdown
 
@@ -25,12 +26,12 @@ _STYLE = Path(__file__).with_name("scorecard.css").read_text(encoding="utf-8")
 
 def page() -> None:
     try:
-        program = conductor()
+        conductor = shell.conductor()
         interview_id = st.query_params.get("id", "")
         if not interview_id:
             st.info(words("no interview"))
             return
-        _draw(subject_of(program, interview_id))
+        _draw(subject_of(conductor, interview_id))
     except SimulatorError as error:
         st.error(literal(error))
 
@@ -41,7 +42,7 @@ def _draw(subject: Subject) -> None:
     if not any(exchange.graded for exchange in subject.interview.exchanges):
         st.info(words("nothing answered"))
         return
-    jobs = subject.program.records.jobs.of(subject.interview.id)
+    jobs = subject.conductor.records.jobs.of(subject.interview.id)
     if any(_is_open(job) for job in jobs):
         _grading(subject.interview.id)
     _failures(subject, [job for job in jobs if job.state == "failed"])
@@ -79,13 +80,13 @@ def _is_open(job: Job) -> bool:
 
 @st.fragment(run_every=1.0)
 def _grading(interview_id: str) -> None:
-    program = conductor()
-    jobs = program.records.jobs.of(interview_id)
+    conductor = shell.conductor()
+    jobs = conductor.records.jobs.of(interview_id)
     if not any(_is_open(job) for job in jobs):
         st.rerun()
-    if program.loading_error:
-        st.error(literal(program.loading_error))
-    shares = program.grading_progress(interview_id)
+    if conductor.program.loading_error:
+        st.error(literal(conductor.program.loading_error))
+    shares = conductor.grading_progress(interview_id)
     if not shares:
         st.info(words("grading waits"))
     for number, share in shares.items():
@@ -96,7 +97,7 @@ def _failures(subject: Subject, failed: list[Job]) -> None:
     for job in failed:
         st.error(words("failed grade", number=job.exchange + 1, error=literal(job.error)))
     if failed and st.button(words("try again"), type="primary"):
-        subject.program.retry_grading(subject.interview.id)
+        subject.conductor.retry_grading(subject.interview.id)
         st.rerun()
 
 

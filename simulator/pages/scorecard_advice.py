@@ -17,7 +17,7 @@ def lenses(subject: Subject) -> None:
     st.subheader(tell("lenses"))
     st.caption(tell("lenses note"))
     grades, equal = _chosen(subject)
-    others = [one for one in subject.program.library.companies.values() if one is not subject.company]
+    others = [one for one in subject.conductor.library.companies.values() if one is not subject.company]
     for company in (subject.company, *others):
         plain, seen = (_seen(subject, company, grades, equal=alike) for alike in (True, equal))
         st.html(_row(company, seen, plain.score) + _gap(subject, company, seen, equal=equal))
@@ -40,7 +40,7 @@ def _chosen(subject: Subject) -> tuple[Mapping[int, Grade], bool]:
 
 
 def _seen(subject: Subject, company: Company, grades: Mapping[int, Grade], *, equal: bool) -> Lens:
-    library = subject.program.library
+    library = subject.conductor.library
     return lens(subject.interview, library.rubric_for, company, subject.card.missing, grades, equal=equal)
 
 
@@ -79,7 +79,7 @@ def _weights(subject: Subject, company: Company) -> str:
 
 def what_a_4_would_add(subject: Subject) -> None:
     """By dimension that is not at its best: what holds it down, and sentences to fill in."""
-    library = subject.program.library
+    library = subject.conductor.library
     found = blanks(subject.interview, library.rubric_for, library.rules, subject.rated)
     held = {name: _held_down(subject, name) for name in DIMENSIONS}
     if not found and not any(held.values()):

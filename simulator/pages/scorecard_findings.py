@@ -75,7 +75,7 @@ def _finding(subject: Subject, one: Shown | Missing, line: str) -> None:
         note = clean(st.session_state.get(f"{key}-note", kept.note if kept else ""))
         agrees = st.session_state[key] == _AGREE
         try:
-            opinions = subject.program.records.opinions
+            opinions = subject.conductor.records.opinions
             opinions.contest(subject.interview.id, one.exchange, one.check, agrees, note)
         except SimulatorError as error:
             st.error(literal(error))

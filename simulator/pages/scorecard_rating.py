@@ -20,7 +20,7 @@ def comes_first(subject: Subject) -> bool:
     interview = subject.interview
     if not interview.closed or not interview.began or not (subject.card.dimensions or subject.card.ungraded):
         return False
-    return subject.program.records.opinions.self_rating(interview.id) is None
+    return subject.conductor.records.opinions.self_rating(interview.id) is None
 
 
 def ask(subject: Subject) -> None:
@@ -46,7 +46,7 @@ def ask(subject: Subject) -> None:
         st.error(tell("rate all"))
     elif rates or skips:
         try:
-            subject.program.records.opinions.rate(subject.interview.id, scores if rates else {})
+            subject.conductor.records.opinions.rate(subject.interview.id, scores if rates else {})
         except SimulatorError as error:
             st.error(literal(error))
             return
@@ -55,7 +55,7 @@ def ask(subject: Subject) -> None:
 
 def compared(subject: Subject) -> None:
     """How far the candidate's rating was off, in words; nothing without one."""
-    own = subject.program.records.opinions.self_rating(subject.interview.id)
+    own = subject.conductor.records.opinions.self_rating(subject.interview.id)
     scored = {one.dimension: one.score for one in subject.card.dimensions}
     found = distances(own.scores, scored) if own else []
     if found:

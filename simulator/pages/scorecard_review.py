@@ -36,8 +36,8 @@ def transcript(subject: Subject) -> None:
 
 def _passages(subject: Subject) -> Mapping[str, Passage]:
     """Everything that may be retrieved, the user's own guides too."""
-    own = (passage for guide in subject.program.records.guides.all() for passage in passages_of(guide))
-    return {passage.id: passage for passage in (*subject.program.library.passages, *own)}
+    own = (passage for guide in subject.conductor.records.guides.all() for passage in passages_of(guide))
+    return {passage.id: passage for passage in (*subject.conductor.library.passages, *own)}
 
 
 def _reasons(
@@ -81,7 +81,7 @@ def _marked(text: str, turn: int, exchange: int, card: Scorecard) -> str:
 
 def _try_again(subject: Subject, number: int) -> None:
     try:
-        again = subject.program.retry(subject.interview.id, number)
+        again = subject.conductor.retry(subject.interview.id, number)
     except SimulatorError as error:
         st.error(literal(error))
         return
@@ -93,15 +93,15 @@ def second_try(subject: Subject) -> None:
     first_id = subject.interview.retry_of
     if not first_id:
         return
-    program = subject.program
+    conductor = subject.conductor
     st.subheader(tell("second"))
     try:
-        first = program.records.interviews.find(first_id)
-        grades = program.grades(first_id)
+        first = conductor.records.interviews.find(first_id)
+        grades = conductor.grades(first_id)
     except InputError:
         st.caption(tell("second gone"))
         return
-    found = second_tries(subject.interview, subject.grades, first, grades, program.library.rubric_for)
+    found = second_tries(subject.interview, subject.grades, first, grades, conductor.library.rubric_for)
     if not found:
         st.caption(tell("second waits"))
     for one in found:

@@ -21,7 +21,7 @@ tell = partial(words_of, Path(__file__).with_name("scorecard.words.md"))
 class Subject:
     """One interview with its card, its grades by exchange, and the candidate's opinions by exchange and check."""
 
-    program: Conductor
+    conductor: Conductor
     interview: Interview
     company: Company
     card: Scorecard
@@ -31,7 +31,7 @@ class Subject:
     @property
     def names(self) -> Mapping[str, str]:
         """The dimensions' names for the reader."""
-        return self.program.rubric.dimension_names
+        return self.conductor.program.rubric.dimension_names
 
     @property
     def rated(self) -> Mapping[int, Grade]:
@@ -45,17 +45,17 @@ class Subject:
 
     def rubric(self, exchange: int) -> Rubric:
         """The rubric of a question that is graded."""
-        return self.program.library.rubric_for(self.interview.exchanges[exchange].question.kind)
+        return self.conductor.library.rubric_for(self.interview.exchanges[exchange].question.kind)
 
 
-def subject_of(program: Conductor, interview_id: str) -> Subject:
+def subject_of(conductor: Conductor, interview_id: str) -> Subject:
     """Raises SimulatorError when there is no such interview, or its records cannot be read."""
-    interview = program.records.interviews.find(interview_id)
+    interview = conductor.records.interviews.find(interview_id)
     return Subject(
-        program,
+        conductor,
         interview,
-        program.library.company(interview.company),
-        program.scorecard(interview_id),
-        program.grades(interview_id),
-        {(one.exchange, one.check_id): one for one in program.records.opinions.opinions(interview_id)},
+        conductor.library.company(interview.company),
+        conductor.scorecard(interview_id),
+        conductor.grades(interview_id),
+        {(one.exchange, one.check_id): one for one in conductor.records.opinions.opinions(interview_id)},
     )

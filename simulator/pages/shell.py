@@ -1,4 +1,4 @@
-"""What every page stands in: navigation, the state of the model, the one conductor of this process."""
+"""What every page stands in: navigation, the state of the model, this process's program and its user's conductor."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from simulator import consent, markdown
-from simulator.conductor import Conductor, Loading
-from simulator.errors import SimulatorError
+from simulator import markdown
+from simulator.conductor import Conductor
+from simulator.errors import InputError, SimulatorError
+from simulator.pages import sign_in
+from simulator.pages.sign_in import User
+from simulator.program import Loading, Program
 from simulator.settings import load_settings
 
 _HERE = Path(__file__).parent
@@ -22,9 +25,17 @@ _STYLE = (_HERE / "style.css").read_text(encoding="utf-8")
 
 
 @st.cache_resource(show_spinner=False)
+def program() -> Program:
+    """The process's program. Raises SimulatorError when the settings or the content are unusable."""
+    return Program(load_settings())
+
+
 def conductor() -> Conductor:
-    """The process's conductor. Raises SimulatorError when the settings or the content are unusable."""
-    return Conductor(load_settings())
+    """The rounds of the user who looks at the page. Raises SimulatorError as `program` does, and for nobody."""
+    found = program()
+    if (user := sign_in.user(found.settings)) is None:
+        raise InputError(words("sign in first"))
+    return Conductor(found, user.owner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +107,48 @@ def run(further: Sequence[Further] = ()) -> None:
     st.set_page_config(page_title=words("title"), page_icon=str(_HERE / "icon.png"), layout="centered")
     st.html(f"<style>{_STYLE}</style>")
     own = _own()
-    others = [st.Page(one.draw, title=one.title, icon=one.icon, url_path=one.address) for one in further]
-    chosen = st.navigation([*own.values(), *others], position="hidden")
     try:
-        program = conductor()
+        found = program()
+        user = sign_in.user(found.settings)
     except SimulatorError as error:
+        st.navigation([*own.values()], position="hidden")
         st.error(literal(error))
         return
-    _sidebar([*(page for page in own.values() if page.visibility != "hidden"), *others])
+    if found.settings.sign_in:
+        further = ()  # they are for the one user of a machine
+    others = [st.Page(one.draw, title=one.title, icon=one.icon, url_path=one.address) for one in further]
+    chosen = st.navigation([*own.values(), *others], position="hidden")
+    if user is None:
+        _ask_to_sign_in()
+        return
+    _forget_another(user)
+    _sidebar([*(page for page in own.values() if page.visibility != "hidden"), *others], user)
     chosen.run()
-    if program.loading is not Loading.FAILED and consent.settled(program.settings.data_dir, program.host):
-        # After the page is drawn, so that loading does not hold it up; a failure waits for the user's word.
-        program.warm_up()
+    _warm_up(found, user)
+
+
+def _ask_to_sign_in() -> None:
+    st.title(words("title"))
+    st.write(words("sign in first"))
+    if st.button(words("sign in"), type="primary"):
+        st.login()
+
+
+def _warm_up(found: Program, user: User) -> None:
+    """Load the model, where it may be used: after the page is drawn, so that loading does not hold it up. After a
+    failure that waits for the user's word."""
+    try:
+        if found.loading is not Loading.FAILED and found.may_send(user.owner):
+            found.warm_up()
+    except SimulatorError as error:
+        st.error(literal(error))
+
+
+def _forget_another(user: User) -> None:
+    """A window can pass to another user while it is open: a proxy may sign one out and the next one in."""
+    if st.session_state.get("owner", user.owner) != user.owner:
+        st.session_state.clear()
+    st.session_state["owner"] = user.owner
 
 
 def go(page: str, interview_id: str = "") -> None:
@@ -115,24 +156,35 @@ def go(page: str, interview_id: str = "") -> None:
     st.switch_page(_own()[page], query_params={"id": interview_id} if interview_id else {})
 
 
-def _sidebar(pages: Sequence[st.Page]) -> None:
+def _sidebar(pages: Sequence[st.Page], user: User) -> None:
     with st.sidebar:
         st.html(f'<div class="brand">{escape(words("title"))}</div>')
         for page in pages:
             st.page_link(page)
         _model_state()
+        if user.name:
+            st.html(f'<div class="aside">{escape(words("signed in", name=user.name))}</div>')
+        if program().settings.sign_in == "oidc" and st.button(words("sign out"), type="tertiary"):
+            st.logout()
 
 
-@st.fragment(run_every=2.0)
 def _model_state() -> None:
-    program = conductor()
+    """How the model stands; it is looked at every other second only until it is ready: a look is a rerun."""
+    stands = program().loading
+    st.fragment(_draw_model_state, run_every=None if stands is Loading.READY else 2.0)(stands)
+
+
+def _draw_model_state(drawn: Loading) -> None:
+    found = program()
+    if found.loading is Loading.READY and drawn is not Loading.READY:
+        st.rerun()
     st.html(
-        f'<div class="model {program.loading.name.lower()}">{escape(words(f"model {program.loading.value}"))}'
-        f"<br><small>{escape(program.model_name)}</small></div>"
+        f'<div class="model {found.loading.name.lower()}">{escape(words(f"model {found.loading.value}"))}'
+        f"<br><small>{escape(found.model_name)}</small></div>"
     )
-    if program.loading is Loading.FAILED and program.loading_error:
-        st.error(literal(program.loading_error))
+    if found.loading is Loading.FAILED and found.loading_error:
+        st.error(literal(found.loading_error))
         if st.button(words("try again"), key="reload-model"):
-            program.warm_up()
+            found.warm_up()
             st.rerun()
-    st.caption(words("remote", host=f"`{program.host}`") if program.host else words("local"))
+    st.caption(words("remote", host=f"`{found.host}`") if found.host else words("local"))

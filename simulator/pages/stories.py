@@ -7,8 +7,10 @@ from html import escape
 
 import streamlit as st
 
+from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
-from simulator.pages.shell import conductor, literal
+from simulator.pages import shell
+from simulator.pages.shell import literal
 from simulator.pages.stories_checklist import preparation
 from simulator.pages.stories_claims import claims
 from simulator.pages.stories_form import form
@@ -17,11 +19,18 @@ from simulator.pages.stories_parts import STORY, labels_of, missing_words, title
 from simulator.stories.bank import StoryBank
 from simulator.stories.story import Story
 
+MOST_BANKS = 100
+"""Users whose texts' places are remembered: some megabytes each."""
 
-@st.cache_resource(show_spinner=False)
+
+@st.cache_resource(show_spinner=False, max_entries=MOST_BANKS)
+def _bank(owner: str) -> StoryBank:
+    return StoryBank(Conductor(shell.program(), owner))
+
+
 def story_bank() -> StoryBank:
-    """The process's bank: it remembers which texts it has read for their likeness."""
-    return StoryBank(conductor())
+    """The user's bank in this process: it remembers which texts it has read for their likeness."""
+    return _bank(shell.conductor().owner)
 
 
 def page() -> None:
@@ -71,7 +80,7 @@ def _story(bank: StoryBank, story: Story) -> None:
             with st.popover("", icon=":material/delete:", help=words("remove"), type="tertiary"):
                 st.write(words("remove sure"))
                 if st.button(words("remove"), key=f"remove-{story.id}"):
-                    bank.program.records.stories.remove(story.id)
+                    bank.conductor.records.stories.remove(story.id)
                     st.rerun()
 
 
@@ -95,14 +104,14 @@ def _from_interview(bank: StoryBank) -> None:
         format_func=lambda one: names[f"interview/{one}"],
         key="draft-interview",
     )
-    exchanges = bank.program.records.interviews.find(chosen).exchanges
+    exchanges = bank.conductor.records.interviews.find(chosen).exchanges
     number = st.selectbox(
         words("question"),
         [one.exchange for one in tellings if one.interview == chosen],
         format_func=lambda one: f"{one + 1}. {exchanges[one].question.text}",
         key=f"draft-question-{chosen}",
     )
-    if number not in bank.program.grades(chosen):
+    if number not in bank.conductor.grades(chosen):
         st.caption(words("not graded"))
     if st.button(words("draft"), key="draft"):
         _open(bank.draft(chosen, number).id)

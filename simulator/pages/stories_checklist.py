@@ -25,7 +25,7 @@ def preparation(bank: StoryBank) -> None:
 
 
 def _wanted(bank: StoryBank) -> None:
-    companies = bank.program.library.companies
+    companies = bank.conductor.library.companies
     key = "stories-wanted"
     st.session_state.setdefault(key, bank.wanted())
     chosen = st.multiselect(
@@ -54,7 +54,7 @@ def _counted(items: Sequence[Item]) -> None:
 
 
 def _by_hand(bank: StoryBank, item: Item) -> None:
-    ticks = bank.program.records.stories
+    ticks = bank.conductor.records.stories
     ticked = st.checkbox(words(f"item {item.id}"), value=item.ticked, key=f"tick-{item.id}")
     if ticked != item.ticked:
         (ticks.tick if ticked else ticks.untick)(item.id)

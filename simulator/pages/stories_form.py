@@ -28,7 +28,7 @@ def form(bank: StoryBank, story_id: str) -> None:
     artefacts = _text("artefacts", story_id, "\n".join(story.artefacts), 80)
     lessons = _text("lessons", story_id, "\n".join(story.lessons), 100)
     kinds = _chosen("kinds", story_id, story.kinds, {one: topic_of(one) for one in bank.topics})
-    companies = bank.program.library.companies
+    companies = bank.conductor.library.companies
     chosen = _chosen("companies", story_id, story.companies, {one: companies[one].name for one in companies})
     principles = _principles(story, [companies[one] for one in chosen])
     has_notes = bool(story.notes) or _key("notes", story_id) in st.session_state  # it stays when it is emptied

@@ -16,7 +16,7 @@ def coverage(bank: StoryBank) -> None:
     if not stories:
         st.info(words("empty"))
         return
-    companies = bank.program.library.companies
+    companies = bank.conductor.library.companies
     chosen = st.selectbox(
         words("company"),
         ["", *companies],
@@ -42,7 +42,7 @@ def _holes(bank: StoryBank, found: Matrix, asked: Sequence[str]) -> None:
     lines = []
     for hole in found.holes:
         everywhere = len(hole.companies) == len(asked)
-        names = ", ".join(bank.program.library.company(one).name for one in hole.companies)
+        names = ", ".join(bank.conductor.library.company(one).name for one in hole.companies)
         where = "" if everywhere else f" <small>({escape(words('not at', companies=names))})</small>"
         lines.append(f"<li>{escape(topic_of(hole.topic))}{where}</li>")
     st.write(words("holes note"))

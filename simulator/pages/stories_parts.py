@@ -32,8 +32,8 @@ def missing_words(story: Story) -> str:
 def labels_of(bank: StoryBank) -> dict[str, str]:
     """The name of every story, interview and answer, by its source: `story/ID`, `interview/ID`, `interview/ID/N`."""
     names = {f"story/{one.id}": words("label story", title=title_of(one)) for one in bank.stories()}
-    companies = bank.program.library.companies
-    for one in bank.program.records.interviews.summaries():
+    companies = bank.conductor.library.companies
+    for one in bank.conductor.records.interviews.summaries():
         when = datetime.fromisoformat(one.started).astimezone().strftime("%d %b %Y, %H:%M")
         company = companies[one.company].name if one.company in companies else one.company
         names[f"interview/{one.id}"] = words("label interview", company=company, when=when)

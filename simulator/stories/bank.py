@@ -59,11 +59,11 @@ def likeness_by(embeddings: "Callable[[], Embeddings]") -> Likeness:
 
 
 class StoryBank:
-    """One program's stories. Every call reads what is kept now; what cannot be read raises StorageError."""
+    """One user's stories. Every call reads what is kept now; what cannot be read raises StorageError."""
 
-    def __init__(self, program: Conductor, likeness: Likeness | None = None) -> None:
-        self.program = program
-        self._likeness = likeness or likeness_by(lambda: program.embeddings[0])
+    def __init__(self, conductor: Conductor, likeness: Likeness | None = None) -> None:
+        self.conductor = conductor
+        self._likeness = likeness or likeness_by(lambda: conductor.program.embeddings[0])
 
     @cached_property
     def _same_story(self) -> float:
@@ -75,7 +75,7 @@ class StoryBank:
     def topics(self) -> tuple[str, ...]:
         """The topics of story questions, those that come up most in front."""
         weights: dict[str, float] = {}
-        for question in self.program.library.questions:
+        for question in self.conductor.library.questions:
             if question.kind == "story":
                 weights[question.topic] = weights.get(question.topic, 0.0) + question.weight
         return tuple(sorted(weights, key=lambda topic: (-weights[topic], topic)))
@@ -84,15 +84,17 @@ class StoryBank:
 
     def stories(self) -> list[Story]:
         """All stories, the last changed first."""
-        return [story_from(one.id, one.title, one.fields, one.changed) for one in self.program.records.stories.all()]
+        return [
+            story_from(one.id, one.title, one.fields, one.changed) for one in self.conductor.records.stories.all()
+        ]
 
     def find(self, story_id: str) -> Story:
         """Raises InputError when there is no story with that id."""
-        one = self.program.records.stories.find(story_id)
+        one = self.conductor.records.stories.find(story_id)
         return story_from(one.id, one.title, one.fields, one.changed)
 
     def save(self, story: Story) -> None:
-        self.program.records.stories.save(story.id, story.title, fields_of(story))
+        self.conductor.records.stories.save(story.id, story.title, fields_of(story))
 
     def new(self) -> Story:
         """An empty story, kept."""
@@ -104,8 +106,8 @@ class StoryBank:
         """A story drafted from an answered story question, kept. Raises InputError where there is none."""
         if f"{interview_id}/{number}" not in {one.key for one in self.tellings()}:
             raise InputError("This question has no answer to make a story of.", "Choose another one.")
-        interview = self.program.records.interviews.find(interview_id)
-        drafted = from_exchange(interview.exchanges[number], self.program.grades(interview_id).get(number))
+        interview = self.conductor.records.interviews.find(interview_id)
+        drafted = from_exchange(interview.exchanges[number], self.conductor.grades(interview_id).get(number))
         story = replace(drafted, id=new_id(), told=(f"{interview_id}/{number}",))
         self.save(story)
         return story
@@ -114,7 +116,7 @@ class StoryBank:
 
     def interviews(self) -> list[Interview]:
         """All interviews with an answer, the newest first."""
-        records = self.program.records.interviews
+        records = self.conductor.records.interviews
         return [records.find(one.id) for one in records.summaries() if one.answers]
 
     def tellings(self) -> list[Telling]:
@@ -142,7 +144,7 @@ class StoryBank:
 
     def deny(self, use: Use) -> None:
         """The candidate says that this was another story."""
-        self.program.records.stories.tick(_DENIED + use.slug)
+        self.conductor.records.stories.tick(_DENIED + use.slug)
 
     def matrix(self, companies: Sequence[str]) -> Matrix:
         return matrix(self.stories(), self.uses(), self.topics, companies)
@@ -174,45 +176,45 @@ class StoryBank:
 
     def dismiss(self, contradiction: Contradiction) -> None:
         """The candidate says that this is none."""
-        self.program.records.stories.tick(_DISMISSED + contradiction.id)
+        self.conductor.records.stories.tick(_DISMISSED + contradiction.id)
 
     def restore(self, contradiction: Contradiction) -> None:
-        self.program.records.stories.untick(_DISMISSED + contradiction.id)
+        self.conductor.records.stories.untick(_DISMISSED + contradiction.id)
 
     # The checklist
 
     def wanted(self) -> list[str]:
         """The companies of the interviews to come."""
         chosen = self._ticks(_WANTED)
-        return [company for company in self.program.library.companies if company in chosen]
+        return [company for company in self.conductor.library.companies if company in chosen]
 
     def want(self, companies: Sequence[str]) -> None:
         """These companies and no others."""
-        ticks = self.program.records.stories
-        for company in self.program.library.companies:
+        ticks = self.conductor.records.stories
+        for company in self.conductor.library.companies:
             (ticks.tick if company in companies else ticks.untick)(_WANTED + company)
 
     def checklist(self) -> list[Item]:
-        done, ticked = self._done(), self.program.records.stories.ticked()
+        done, ticked = self._done(), self.conductor.records.stories.ticked()
         return checklist(self.stories(), done, self.wanted(), ticked)
 
     def _done(self) -> Done:
         mocks: dict[str, int] = {}
         timed = 0
         for interview in self.interviews():
-            if interview.closed and any(grade.ratings for grade in self.program.grades(interview.id).values()):
+            if interview.closed and any(grade.ratings for grade in self.conductor.grades(interview.id).values()):
                 mocks[interview.company] = mocks.get(interview.company, 0) + 1
                 timed += interview.timed
         uses = self.uses()
         return Done(
             mocks=mocks,
             timed=timed,
-            drills=len(self.program.records.drills.reviews()),
+            drills=len(self.conductor.records.drills.reviews()),
             told=len(uses),
             overused=len(matrix(self.stories(), uses, (), ()).overuse),
             contradictions=len(self.ledger().open),
         )
 
     def _ticks(self, prefix: str) -> set[str]:
-        ticked = self.program.records.stories.ticked()
+        ticked = self.conductor.records.stories.ticked()
         return {item.removeprefix(prefix) for item in ticked if item.startswith(prefix)}

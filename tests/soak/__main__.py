@@ -101,14 +101,14 @@ def _rows(folder: Path, seed: int, stack: ExitStack) -> "list[Row | None]":
 
 def _settings(folder: Path, name: str, address: str) -> dict[str, Any]:
     """The program's settings for a folder of its own with a ready index, and a model at that address."""
-    from simulator.conductor import Conductor
+    from simulator.program import Program
     from simulator.settings import Settings
 
     ready = folder / "ready"
     if not ready.exists():
-        conductor = Conductor(Settings(_env_file=None, data_dir=ready, cache_dir=ready))
-        conductor.index()
-        conductor.close()
+        program = Program(Settings(_env_file=None, data_dir=ready, cache_dir=ready))
+        program.index()
+        program.close()
     shutil.copytree(ready / "index", folder / name / "index")
     place = {"data_dir": folder / name, "cache_dir": folder / name}
     return place | {"model": "fake", "base_url": address, "call_timeout_seconds": 60}

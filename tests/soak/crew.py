@@ -21,6 +21,7 @@ from simulator import grading
 from simulator.conductor import Conductor
 from simulator.grader import Grader
 from simulator.interview import Exchange, Interview, Next
+from simulator.program import Program
 from simulator.records import Records, jobs, new_id
 from simulator.records.interviews import Interviews
 from simulator.rubric import Grade
@@ -133,9 +134,9 @@ def serve_for_ever(settings: dict[str, Any], tell: Connection, point: Point | No
     hurry()
     if point:
         die_at(point)
-    conductor = Conductor(Settings(_env_file=None, **settings))
+    conductor = Conductor(Program(Settings(_env_file=None, **settings)))
     tell_grades(tell.send)
-    conductor.warm_up()
+    conductor.program.warm_up()
     while True:
         summaries = conductor.records.interviews.summaries()
         if left := [one.id for one in summaries if not one.closed]:

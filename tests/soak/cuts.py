@@ -9,10 +9,11 @@ from fault_server import Request, Step
 from interviewing import REPLY, told
 from telling import ANSWER as STORY
 
-from simulator.conductor import STORY_RUBRIC, Conductor
+from simulator.conductor import Conductor
 from simulator.errors import SimulatorError
 from simulator.interview import Next
 from simulator.models import open_model
+from simulator.program import STORY_RUBRIC, Program
 from simulator.rubric import Calibration, ScoreRule
 from simulator.settings import Settings
 from soak.tally import Tally
@@ -71,7 +72,7 @@ def reply_cuts(method: str, checks: int | None = None, every: int = 1) -> Tally:
 
 def question_cuts(settings: dict[str, Any], model: CutModel, every: int) -> Tally:
     """Cut the interviewer's question, which is streamed, after each `every`-th byte, in a new interview each."""
-    tally, conductor = Tally("streamed question cut"), Conductor(Settings(_env_file=None, **settings))
+    tally, conductor = Tally("streamed question cut"), Conductor(Program(Settings(_env_file=None, **settings)))
     model.cuts = lambda request: bool(request.body.get("stream"))
     asks = tuple(passage.ask for passage in shipped().passages if passage.ask)
     cut = 0
@@ -93,6 +94,6 @@ def question_cuts(settings: dict[str, Any], model: CutModel, every: int) -> Tall
         said = after.current.turns[-1].text
         tally.expect(said.endswith(asks), f"no whole question: {said!r}")  # an opener may stand before it
         cut += every
-    conductor.close()
+    conductor.program.close()
     tally.counts["bytes of a reply"] = model.longest
     return tally

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from simulator.conductor import Conductor
 from simulator.errors import StorageError
 from simulator.interview import Next, Question, open_interview
+from simulator.program import Program
 from simulator.records import Records, new_id
 from simulator.settings import Settings
 from soak.crew import ANSWER, LEASE_SECONDS, hurry, tell_grades
@@ -105,7 +106,7 @@ def fill(settings: Settings, points: int, seed: int) -> Tally:
     chance, tally, disk = random.Random(seed), Tally("disk full"), Disk()
     threading.excepthook = lambda hook: tally.faults.append(f"traceback: {hook.exc_type}: {hook.exc_value}")
     path = audited(settings.data_dir / "interviews.db")
-    conductor = Conductor(settings)
+    conductor = Conductor(Program(settings))
     candidate = _Candidate(conductor, disk, tally)
     tell_grades(candidate.history.hear)
     conductor.model()
@@ -119,7 +120,7 @@ def fill(settings: Settings, points: int, seed: int) -> Tally:
         disk.make_room()
         tally.broken += 1
         tally.counts["points with a write that failed"] += disk.failures > failed
-    conductor.close()
+    conductor.program.close()
     candidate.history.check(path, tally)
     tally.counts["answers"] = len(candidate.history.answers)
     tally.counts["writes of an interview"] = whole
