@@ -61,7 +61,7 @@ def reviving(tree: ast.AST) -> list[str]:
 
 
 def test_nothing_in_the_program_its_entry_page_and_its_evaluation_revives_what_was_stored() -> None:
-    files = [ROOT / "streamlit_app.py", *(ROOT / "simulator").rglob("*.py"), *(ROOT / "evals").rglob("*.py")]
+    files = [ROOT / "server.py", ROOT / "streamlit_app.py", *(ROOT / "simulator").rglob("*.py"), *(ROOT / "evals").rglob("*.py")]
     assert len(files) > 100
     trees = {str(file.relative_to(ROOT)): ast.parse(file.read_text("utf-8")) for file in files}
     assert {name: reviving(tree) for name, tree in trees.items() if reviving(tree)} == {}
@@ -143,7 +143,7 @@ def test_a_crafted_model_file_ends_its_own_process_alone_and_is_told_with_its_na
 # --- what is installed -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-shared.lock"])
 def test_every_package_is_pinned_with_its_hashes_and_comes_from_no_address(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     assert not re.search(r"://|git\+| @ |^\s*-(?!-hash=)", text, re.MULTILINE)
