@@ -4,12 +4,13 @@ Nothing is made up: where no fact of the case comes near, there is none.
 """
 
 from collections.abc import Sequence
-
-import numpy as np
-from langchain_core.embeddings import Embeddings
+from typing import TYPE_CHECKING
 
 from simulator.interview import Question, Role, Turn
 from simulator.transcript import sentences
+
+if TYPE_CHECKING:  # heavy; whether something is a question is seen without it
+    from langchain_core.embeddings import Embeddings
 
 LEAST_LIKENESS = 0.25
 """Cosine similarity of what is asked to a fact from which on it is told. Of 29 questions of labelled train answers 19
@@ -30,11 +31,11 @@ def is_clarification(text: str, question: Question) -> bool:
     )
 
 
-def fact_for(text: str, facts: Sequence[str], embeddings: Embeddings) -> str:
+def fact_for(text: str, facts: Sequence[str], embeddings: "Embeddings") -> str:
     """The fact that answers what is asked, or nothing."""
     if not facts:
         return ""
-    vectors = np.array(embeddings.embed_documents([text, *facts]))
-    likeness = vectors[1:] @ vectors[0]
-    best = int(np.argmax(likeness))
+    asked, *told = embeddings.embed_documents([text, *facts])
+    likeness = [sum(one * other for one, other in zip(asked, fact, strict=True)) for fact in told]
+    best = max(range(len(facts)), key=likeness.__getitem__)
     return facts[best] if likeness[best] >= LEAST_LIKENESS else ""

@@ -13,6 +13,7 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from simulator.clarify import fact_for, is_clarification
 from simulator.clock import Pace, pace
 from simulator.conduct import Conduct
 from simulator.errors import InputError, ModelUnavailableError, OutOfTurnError, SimulatorError
@@ -135,8 +136,6 @@ class Conductor:
 
         The same turn sent again changes nothing, and is given the last move where none is due.
         """
-        from simulator.clarify import is_clarification
-
         with bound(interview=interview_id, answer=turn_id), self.program.moves.alone(self.owner, interview_id):
             before = self.records.interviews.find(interview_id)
             text = clean(text)
@@ -253,8 +252,6 @@ class Conductor:
 
     def _fact(self, exchange: Exchange) -> Turn:
         """The fact of the case that answers what was asked last, or that there is none."""
-        from simulator.clarify import fact_for
-
         found = fact_for(exchange.turns[-1].text, exchange.question.facts, self.program.embeddings[0])
         return self._line(Act.FACT, (found,) if found else self.program.conduct.no_fact)
 

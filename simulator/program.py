@@ -10,6 +10,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np  # noqa: F401  before there are threads: its modules import each other in a ring
+
 from simulator.conduct import Conduct
 from simulator.errors import ConfigurationError, ModelUnavailableError, SimulatorError
 from simulator.graders import Graders, open_judge

@@ -39,7 +39,7 @@ def test_an_interview_goes_from_the_choice_of_company_to_a_scorecard_over_a_relo
     page.get_by_text("Follow-up 2").wait_for()
     finish(page)
     page.get_by_role("button", name="Download as Markdown").wait_for()
-    assert page.locator(".dimension").count() == 5
+    expect(page.locator(".dimension")).to_have_count(5)
     marks = page.locator("mark").all_inner_texts()
     assert marks
     assert all(mark in f"{ANSWER} {REPLY}" for mark in marks)

@@ -61,7 +61,12 @@ def reviving(tree: ast.AST) -> list[str]:
 
 
 def test_nothing_in_the_program_its_entry_page_and_its_evaluation_revives_what_was_stored() -> None:
-    files = [ROOT / "server.py", ROOT / "streamlit_app.py", *(ROOT / "simulator").rglob("*.py"), *(ROOT / "evals").rglob("*.py")]
+    files = [
+        ROOT / "server.py",
+        ROOT / "streamlit_app.py",
+        *(ROOT / "simulator").rglob("*.py"),
+        *(ROOT / "evals").rglob("*.py"),
+    ]
     assert len(files) > 100
     trees = {str(file.relative_to(ROOT)): ast.parse(file.read_text("utf-8")) for file in files}
     assert {name: reviving(tree) for name, tree in trees.items() if reviving(tree)} == {}

@@ -38,6 +38,9 @@ def conductor() -> Conductor:
     return Conductor(found, user.owner)
 
 
+LOOK_SECONDS = 4.0
+
+
 @dataclass(frozen=True, slots=True)
 class Further:
     """A page that is not the program's own: the entry page hands it in, and the sidebar links to it."""
@@ -168,16 +171,11 @@ def _sidebar(pages: Sequence[st.Page], user: User) -> None:
             st.logout()
 
 
+@st.fragment(run_every=LOOK_SECONDS)
 def _model_state() -> None:
-    """How the model stands; it is looked at every other second only until it is ready: a look is a rerun."""
-    stands = program().loading
-    st.fragment(_draw_model_state, run_every=None if stands is Loading.READY else 2.0)(stands)
-
-
-def _draw_model_state(drawn: Loading) -> None:
+    """How the model stands. Seldom, as a look is a rerun; it is also what makes a page notice that its server was
+    restarted, or that another window went on."""
     found = program()
-    if found.loading is Loading.READY and drawn is not Loading.READY:
-        st.rerun()
     st.html(
         f'<div class="model {found.loading.name.lower()}">{escape(words(f"model {found.loading.value}"))}'
         f"<br><small>{escape(found.model_name)}</small></div>"

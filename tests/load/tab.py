@@ -60,6 +60,7 @@ class Tab:
         self._fragments: list[str] = []
         self._values: dict[str, str | list[str]] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
+        self._seconds: dict[str, float] = {}
         self._changed = asyncio.Event()
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -132,9 +133,9 @@ class Tab:
         return None
 
     @property
-    def repeating(self) -> int:
-        """How many parts of the page redraw themselves by the clock."""
-        return len(self._timers)
+    def rests(self) -> float:
+        """For how many seconds nothing of the page redraws itself by the clock."""
+        return min((self._seconds[one] for one in self._timers), default=float("inf"))
 
     def texts(self, kind: str, root: int = MAIN) -> list[str]:
         """What is written in all elements of this kind, from above to below."""
@@ -241,6 +242,7 @@ class Tab:
 
     def _repeat(self, fragment: str, seconds: float) -> None:
         if fragment not in self._timers:
+            self._seconds[fragment] = seconds
             self._timers[fragment] = asyncio.create_task(self._repeating(fragment, seconds))
 
     async def _repeating(self, fragment: str, seconds: float) -> None:

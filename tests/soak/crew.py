@@ -118,7 +118,7 @@ def grade_for_ever(path: Path, tell: Connection, point: Point | None) -> None:
     if point:
         die_at(point)
     grader = cast(Grader, ScriptedGrader())  # no more is needed of it than to grade
-    worker = grading.GradingWorker(Records(path), lambda kind: grader, lambda: True)
+    worker = grading.GradingWorker(Records(path), lambda kind, owner: grader, lambda: True)
     worker.start()
     tell.send(("ready",))
     supervisor = multiprocessing.parent_process()
