@@ -10,8 +10,6 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import numpy as np  # noqa: F401  before there are threads: its modules import each other in a ring
-
 from simulator.conduct import Conduct
 from simulator.errors import ConfigurationError, ModelUnavailableError, SimulatorError
 from simulator.graders import Graders, open_judge
@@ -90,6 +88,8 @@ class Program:
             self._model = None
             self.loading, self.loading_error = Loading.LOADING, None
             self._loaded.clear()
+        import numpy as np  # noqa: F401  by one thread: its modules import each other in a ring
+
         threading.Thread(target=self._load, name="load", daemon=True).start()
 
     def _load(self) -> None:
