@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 CHROMIUM := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 POSTGRES := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
 NGINX := $(shell PATH=$$PATH:/usr/sbin command -v nginx)
+MISSING := $(strip $(if $(POSTGRES),,postgresql) $(if $(NGINX),,nginx-light) $(if $(shell command -v openssl),,openssl) \
+  $(if $(shell command -v strace),,strace) $(if $(shell command -v cc),,gcc libc6-dev))
 # Compiled imports make every start seconds faster; some systems switch them off.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,10 +40,10 @@ browser:  # The tests drive a real Chromium.
 	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q chromium; \
 	  else echo "The tests need Chromium: sudo apt-get install chromium"; exit 1; fi; fi
 
-servers:  # The tests, and `python -m deploy`, start PostgreSQL and nginx of their own.
-	@if [ -z "$(POSTGRES)" ] || [ -z "$(NGINX)" ]; then \
-	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q postgresql nginx-light openssl; \
-	  else echo "The tests need PostgreSQL and nginx: sudo apt-get install postgresql nginx-light openssl"; exit 1; fi; fi
+servers:  # The tests, and `python -m deploy`, start PostgreSQL and nginx of their own; the tests watch with strace, too.
+	@if [ -n "$(MISSING)" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q $(MISSING); \
+	  else echo "The tests need more programs: sudo apt-get install $(MISSING)"; exit 1; fi; fi
 
 test: setup $(VENV)/.installed-dev browser servers  ## All tests, with the real model and a real browser.
 	@$(BIN)/python -m pytest

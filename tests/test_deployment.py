@@ -78,7 +78,7 @@ def model() -> Iterator[SlowModel]:
 def deployment(model: SlowModel, ready_index: Path) -> Iterator[Deployment]:
     for needed, package in {"nginx": "nginx-light", "openssl": "openssl", "psql": "postgresql"}.items():
         if not shutil.which(needed, path="/usr/sbin:/usr/bin"):
-            pytest.skip(f"needs {needed}: apt-get install {package}")
+            pytest.fail(f"These tests need {needed}: apt-get install {package}", pytrace=False)
     path = Path(mkdtemp(prefix="deployment-"))
     settings = {"SIMULATOR_MODEL": "fake", "SIMULATOR_BASE_URL": model.base_url}
     found = Deployment(path, settings, (sys.executable, "-c", SHORT_LEASES), ready_index)

@@ -82,7 +82,7 @@ class Front:
 
     def __init__(self, realm: str = "Interviews") -> None:
         if not shutil.which("nginx", path="/usr/sbin:/usr/bin"):
-            pytest.skip("needs nginx: apt-get install nginx-light")
+            pytest.fail("These tests need nginx: apt-get install nginx-light", pytrace=False)
         self.path = Path(mkdtemp(prefix="proxy-"))
         self.pages = {name: Page(name) for name in NAMES}
         self.port, self.tls_port = free_port(), free_port()

@@ -140,6 +140,7 @@ def _improvements(subject: Subject) -> None:
     if not subject.card.improvements:
         return
     st.subheader(words("improve"))
+    st.caption(words("improve meaning"))
     for number, one in enumerate(subject.card.improvements, 1):
         with st.container(border=True):
             st.html(

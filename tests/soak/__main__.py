@@ -48,10 +48,6 @@ def main() -> int:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         for row in _rows(folder, given.seed, stack):
-            if row is None:
-                lines.append(_NO_SHIM)
-                given.log.write_text(_document(lines, given.seed, given.share), encoding="utf-8")
-                continue
             began = time.monotonic()
             tally = row.run(max(1, round(row.number * given.share)))
             good = bool(tally.faults) if row.loses else tally.kept
@@ -62,10 +58,7 @@ def main() -> int:
     return int(not kept)
 
 
-_NO_SHIM = "| power cuts, full disk, I/O errors | 0 | | | not run: they need Linux and a C compiler |"
-
-
-def _rows(folder: Path, seed: int, stack: ExitStack) -> "list[Row | None]":
+def _rows(folder: Path, seed: int, stack: ExitStack) -> "list[Row]":
     from conftest import ScriptedModel
 
     from soak import busy, cuts, disk, kills, power
@@ -78,7 +71,11 @@ def _rows(folder: Path, seed: int, stack: ExitStack) -> "list[Row | None]":
         (folder / name).mkdir()
         return folder / name
 
-    rows: list[Row | None] = [
+    return [
+        Row(500, lambda number: power.power_cuts(made("power"), library, number, seed)),
+        Row(50, lambda number: power.power_cuts(made("unsafe"), library, number, seed, power.UNSAFE), loses=True),
+        Row(2_000, lambda number: disk.errors(library, made("errors"), number, seed)),
+        Row(300, lambda number: disk.full(library, _settings(folder, "full", model.base_url), number, seed)),
         Row(1_000, lambda number: kills.worker_kills(made("workers"), number, seed)),
         Row(200, lambda number: kills.server_kills(_settings(folder, "server", model.base_url), number, seed)),
         Row(200, lambda number: kills.upgrade_kills(made("upgrades"), number, seed)),
@@ -87,15 +84,6 @@ def _rows(folder: Path, seed: int, stack: ExitStack) -> "list[Row | None]":
         Row(67, lambda number: cuts.question_cuts(_settings(folder, "question", cut.base_url), cut, 3_350 // number)),
         Row(10_000, lambda number: busy.writers(folder / "busy.db", 20, number)),
         Row(2, lambda _: busy.held_locks(folder, 4.0, 8.0)),
-    ]
-    if library is None:
-        return [*rows, None]
-    return [
-        Row(500, lambda number: power.power_cuts(made("power"), library, number, seed)),
-        Row(50, lambda number: power.power_cuts(made("unsafe"), library, number, seed, power.UNSAFE), loses=True),
-        Row(2_000, lambda number: disk.errors(library, made("errors"), number, seed)),
-        Row(300, lambda number: disk.full(library, _settings(folder, "full", model.base_url), number, seed)),
-        *rows,
     ]
 
 

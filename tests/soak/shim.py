@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("faults.c")
-NO_COMPILER = "power cuts and full disks are simulated by a small C library: install a C compiler (cc) on Linux"
+WHERE = sys.platform.startswith("linux")
+"""Whether this system lets a library stand before libc, as LD_PRELOAD does."""
 
 
-def compiled(folder: Path) -> Path | None:
-    """The library, made in that folder; None where there is no C compiler or no LD_PRELOAD."""
+def compiled(folder: Path) -> Path:
+    """The library, made in that folder. Raises LookupError where there is no C compiler."""
     compiler = shutil.which("cc")
-    if not compiler or not sys.platform.startswith("linux"):
-        return None
+    if not compiler:
+        raise LookupError("Power cuts and full disks are made by a small C library: apt-get install gcc libc6-dev")
     library = folder / "faults.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(library), str(SOURCE), "-ldl"]
     subprocess.run([*command, "-lpthread"], check=True)
