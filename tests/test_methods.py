@@ -2,12 +2,11 @@
 stands in for the other."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from conftest import START_UP, ScriptedModel, grader_over, judging, shipped, structured
+from conftest import ScriptedModel, grader_over, judging, shipped, structured
 from fault_server import (
     FaultServer,
     Messages,
@@ -22,32 +21,19 @@ from fault_server import (
     refusal,
     verdict,
 )
+from judging_ways import EXCHANGE, OPENING, PROBE
 
 from simulator.errors import ConfigurationError, ModelUnavailableError
-from simulator.interview import Exchange, Question, Role, Turn
+from simulator.interview import Role, Turn
 from simulator.methods import SURE_LOG_ODDS, Checkwise, Method, Structured, Verdict, method_of, read
 from simulator.models import ChatModel, Lane, Message, Typed, YesNo, open_model
-from simulator.program import STORY_RUBRIC, Loading, Program
+from simulator.program import STORY_RUBRIC
 from simulator.prompts import Prompt
 from simulator.rubric import Check, Evidence, Grade, Sighting, State, equal_rule
-from simulator.settings import CHECKWISE, STRUCTURED, Settings, load_settings
+from simulator.settings import CHECKWISE, STRUCTURED, Settings
 
 RUBRIC = shipped().rubrics[STORY_RUBRIC]
 PROMPTS = shipped().prompts
-OPENING = (
-    "In March 2024 our refund migration was two weeks behind. I’d promised it for the 1st — so I cut the “new” "
-    "report."
-)
-PROBE = "What did the customers of that report say?"
-REPLY = "Two of them complained.\nFailed refunds fell from 6 % to 0.8 %."
-EXCHANGE = Exchange(
-    Question("q1", "Tell me about a launch that ran late."),
-    (
-        Turn("t1", Role.CANDIDATE, OPENING),
-        Turn("p1", Role.INTERVIEWER, PROBE, "action.tradeoff"),
-        Turn("t2", Role.CANDIDATE, REPLY),
-    ),
-)
 READING = read(PROMPTS, EXCHANGE)
 GOAL, COUNTED, OFF_TOPIC = (RUBRIC.check(one) for one in ("context.goal", "result.quantified", "flag.off_topic"))
 THREE = (GOAL, COUNTED, OFF_TOPIC)
@@ -394,68 +380,3 @@ def test_both_ways_give_the_same_scores_for_the_same_verdicts(scripted_model: Sc
     assert {key: rating.score for key, rating in one.ratings.items()} == {
         key: rating.score for key, rating in two.ratings.items()
     }
-
-
-# --- never in place of the other -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def program(settings: Settings) -> Iterator[type[Program]]:
-    """Programs on the shared settings, ended after the test."""
-    started: list[Program] = []
-
-    class Kept(Program):
-        def __init__(self, own: Settings) -> None:
-            super().__init__(own)
-            started.append(self)
-
-    yield Kept
-    for one in started:
-        one.close()
-
-
-@pytest.mark.parametrize(
-    "step",
-    [completion("Yes", "length"), failure(400, "logprobs is not supported with this model")],
-    ids=["dropped in silence", "refused"],
-)
-def test_an_endpoint_without_log_probabilities_fails_at_start_up_and_is_never_asked_in_the_other_way(
-    step: Step, program: type[Program], settings: Settings, scripted_model: ScriptedModel
-) -> None:
-    scripted_model.fault = lambda request: step
-    loaded = program(settings)
-    with pytest.raises(ConfigurationError, match="SIMULATOR_GRADING=structured"):
-        loaded.grader()
-    assert loaded.loading is Loading.FAILED
-    assert [asked_of["content"] for one in scripted_model.requests for asked_of in one.messages] == [START_UP]
-    assert not any("response_format" in one.body for one in scripted_model.requests)
-
-
-def test_the_structured_way_needs_no_log_probabilities_and_asks_for_none(
-    program: type[Program], settings: Settings, scripted_model: ScriptedModel
-) -> None:
-    no_log_probabilities = completion("Yes", "length")
-    scripted_model.fault = lambda request: no_log_probabilities if request.body.get("logprobs") else None
-    grade = program(settings.model_copy(update={"grading": STRUCTURED})).grader().grade(EXCHANGE)
-    assert grade.overall is not None
-    assert not any("logprobs" in one.body for one in scripted_model.requests)
-
-
-def test_an_endpoint_that_cannot_give_typed_replies_is_never_asked_check_by_check_instead(
-    program: type[Program], settings: Settings, scripted_model: ScriptedModel
-) -> None:
-    scripted_model.fault = lambda request: failure(400, "response_format is not supported")
-    grade = program(settings.model_copy(update={"grading": STRUCTURED})).grader().grade(EXCHANGE)
-    assert (grade.ratings, grade.overall) == ({}, None)
-    assert all("response_format" in one.body for one in scripted_model.requests)
-
-
-def test_the_setting_takes_no_third_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # where no .env file is
-    monkeypatch.setenv("SIMULATOR_GRADING", "both")
-    with pytest.raises(ConfigurationError, match="SIMULATOR_GRADING"):
-        load_settings()
-    monkeypatch.setenv("SIMULATOR_GRADING", "structured")
-    assert load_settings().grading == STRUCTURED
-    monkeypatch.delenv("SIMULATOR_GRADING")
-    assert load_settings().grading == CHECKWISE

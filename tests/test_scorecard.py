@@ -1,124 +1,34 @@
 """The scorecard put together from grades that were made by hand."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-
-from simulator.interview import Act, Exchange, Interview, Question, Role, Turn
-from simulator.library import Company
-from simulator.rubric import DIMENSIONS, Check, Evidence, Finding, Grade, Point, Rating, Rubric, State
-from simulator.scorecard import Scorecard, as_json, as_markdown, score
-
-OPENING = "We were two weeks late. I cut the report because nobody paid for it. Failures fell from 6% to 0.8%."
-REPLY = "I told our director in the second week. She moved the date."
-OTHER = " ".join(f"word{number}" for number in range(1, 40))
-NAMES = {name: name.title() for name in DIMENSIONS}
-
-
-ERRORS = (-0.3, -0.3, -0.1, -0.1, 0.0, 0.0, 0.1, 0.1, 0.3, 0.3)
-
-
-def check(
-    check_id: str,
-    dimension: str = "ownership",
-    value: float = 1.0,
-    near: tuple[str, ...] = (),
-    lowers: bool = False,
-) -> Check:
-    name = check_id.partition(".")[2].title()
-    texts = (f"{name} was missing.", f"Add {name}.")
-    return Check(check_id, name, f"{name}?", dimension, *texts, value, near=near, lowers=lowers)
-
-
-RUBRIC = Rubric(
-    "rubrics/small",
-    "d1",
-    (
-        check("do.cut", "prioritization", 1.4),
-        check("do.warn", "ownership", 1.2),
-        check("do.guard", "problem_solving", 1.0, near=("do.cut",)),
-        check("do.count", "data_use", 1.5),
-        check("do.learn", "problem_solving", 0.5),
-        check("anchor.bold", "ownership"),
-        check("anchor.dull", "communication", lowers=True),
-        check("flag.vague", "", lowers=True),
-        check("flag.diffuse", "", lowers=True),
-    ),
-    (),
-    3.0,
-)
-COMPANY = Company("acme", "Acme", 3.0, 45, (), {"ownership": 2.0}, {}, {}, ())
-INTERVIEW = Interview(
-    "i1",
-    "acme",
-    "quick",
-    (
-        Question("q1", "What was late?", invites=("do.cut", "do.learn")),
-        Question("q2", "What broke?"),
-        Question("q3", "?"),
-    ),
-    (
-        Exchange(
-            Question("q1", "What was late?", invites=("do.cut", "do.learn")),
-            (
-                Turn("t1", Role.CANDIDATE, OPENING),
-                Turn("p1", Role.INTERVIEWER, "Whom did you warn?", "do.warn"),
-                Turn("t2", Role.CANDIDATE, REPLY),
-            ),
-        ),
-        Exchange(Question("q2", "What broke?"), (Turn("t3", Role.CANDIDATE, OTHER),)),
-        Exchange(Question("q3", "?")),
-    ),
-    closed=True,
-)
-
-
-def evidence(text: str) -> Evidence:
-    turns = INTERVIEW.exchanges[0].turns
-    turn = next(number for number, one in enumerate(turns) if text in one.text)
-    start = turns[turn].text.index(text)
-    return Evidence(turn, start, start + len(text), text)
-
-
-CUT = evidence("I cut the report because nobody paid for it.")
-
-
-def findings(*met: str, cited: Mapping[str, Evidence] | None = None) -> dict[str, Finding]:
-    cited = cited or {}
-    return {
-        one.id: Finding(one.id, State.MET, 0.9, (cited[one.id],) if one.id in cited else ())
-        if one.id in met
-        else Finding(one.id, State.NOT_MET, 0.1)
-        for one in RUBRIC.checks
-    }
-
-
-def rating(name: str, points: int, raw: float, low: float, high: float, *ledger: Point) -> Rating:
-    return Rating(name, points, raw, low, high, ledger)
-
-
-def rated(ownership: Rating, *ledger: Point) -> dict[str, Rating]:
-    others = [rating(name, 4, 3.9, 3.3, 4.0, *ledger) for name in DIMENSIONS if name != "ownership"]
-    return {one.dimension: one for one in (ownership, *others)}
-
-
-FIRST = Grade(
-    findings("do.cut", cited={"do.cut": CUT}),
-    rated(rating("ownership", 3, 2.8, 2.2, 3.4)),
-    "",
-    {"model": "m", "method": "w", "rubric": "r", "prompts": "p", "rule": "any equal weights", "seconds": 1.5},
+from carding import (
+    COMPANY,
+    CUT,
     ERRORS,
+    FIRST,
+    INTERVIEW,
+    NAMES,
+    OPENING,
+    OTHER,
+    REPLY,
+    RUBRIC,
+    SECOND,
+    card_of,
+    check,
+    evidence,
+    findings,
+    rated,
+    rating,
 )
-SECOND = Grade(
-    findings("do.cut", "do.count"), rated(rating("ownership", 2, 2.2, 1.4, 3.0)), "", {"model": "m"}, ERRORS
-)
+
+from simulator.interview import Act, Exchange, Question, Role, Turn
+from simulator.library import Company
+from simulator.rubric import DIMENSIONS, Finding, Grade, Point, State
+from simulator.scorecard import Scorecard, as_markdown, score
+
 UNMEASURED = (replace(FIRST, errors=()), replace(SECOND, errors=()))
-
-
-def card_of(grades: Mapping[int, Grade], company: Company = COMPANY) -> Scorecard:
-    return score(INTERVIEW, lambda kind: RUBRIC, company, grades)
 
 
 # --- numbers ---------------------------------------------------------------------------------------------
@@ -346,75 +256,3 @@ def test_each_answer_is_read_by_the_rubric_of_its_kind_and_the_scores_go_over_bo
     assert "do.plan" not in {one.check for one in card.missing if one.exchange == 0}
     assert (card.improvements[0].check, card.improvements[0].advice) == ("do.plan", "Add Plan.")
     assert [one.score for one in card.dimensions[0].ratings] == [3, 2]
-
-
-# --- what the candidate contests --------------------------------------------------------------------------
-
-
-def test_a_contested_finding_says_so_in_both_downloads_and_changes_no_score() -> None:
-    flagged = replace(FIRST, findings=findings("do.cut", "flag.vague", cited={"do.cut": CUT}))
-    card = card_of({0: flagged, 1: SECOND})
-    contested = {
-        (0, "do.warn"): "I <b>did</b> warn\n# her",
-        (0, "do.cut"): "",
-        (0, "flag.vague"): "",
-        (1, "do.warn"): "x",
-    }
-    text = as_markdown(card, INTERVIEW, COMPANY, NAMES, contested)
-    assert "Warn was missing. _(contested by the candidate: I &lt;b>did&lt;/b> warn # her)_\n" in text
-    assert f"“{CUT.text}” _(contested by the candidate)_\n" in text
-    assert "- Vague (question 1) _(contested by the candidate)_\n" in text
-    assert "- Warn (question 2) _(contested by the candidate: x)_\n" in text
-    assert text.count("contested") == 4
-    plain = as_json(card, INTERVIEW, contested)
-    assert plain["contested"][0] == {"exchange": 0, "check": "do.warn", "note": "I <b>did</b> warn\n# her"}
-    assert plain["scorecard"] == as_json(card, INTERVIEW)["scorecard"]
-
-
-# --- documents -------------------------------------------------------------------------------------------
-
-
-def test_the_markdown_tells_the_whole_card() -> None:
-    text = as_markdown(card_of({0: FIRST, 1: SECOND}), INTERVIEW, COMPANY, NAMES)
-    told = "**Overall 3.7** (band 3.5–3.9), bar 3.0: above (reaches the bar in 10 of 10). With Acme's weights: 3.5."
-    assert told in text
-    assert "| Ownership | 2.5 | 2.0–3.0 |" in text
-    assert "1. **Warn** (question 1). Warn was missing. Add Warn." in text
-    assert f"> {REPLY}" in text
-    assert f"- **Cut** (question 1): “{CUT.text}”" in text
-    asked, never = text.index("## Asked for, not shown"), text.index("## Never asked")
-    assert asked < text.index("- **Learn** (question 1)") < never < text.index("- Learn (question 2)")
-    assert f"**You:** {OPENING}" in text
-    assert "**Interviewer:** Whom did you warn?" in text
-    assert "Made by m, method w, rubric r, prompts p, rule any equal weights." in text
-    assert "Not graded" not in text
-
-
-def test_what_a_candidate_typed_cannot_act_in_the_markdown() -> None:
-    hostile = "<script>alert(1)</script> ![x](http://a.example) | a | b |\n# Overall 4.0\n\n- one\n<!-- gone"
-    turns = (Turn("t1", Role.CANDIDATE, hostile),)
-    exchange = Exchange(Question("q1", "<b>What</b>\n| was late?"), turns)
-    interview = replace(INTERVIEW, exchanges=(exchange,))
-    cited = findings("do.cut", cited={"do.cut": Evidence(0, 0, len(hostile), hostile)})
-    card = score(interview, lambda kind: RUBRIC, COMPANY, {0: replace(FIRST, findings=cited)})
-    text = as_markdown(card, interview, COMPANY, NAMES)
-    typed = [line for line in text.splitlines() if "alert" in line or "Overall 4.0" in line]
-    assert len(typed) == 5  # three moments, the evidence and the turn, each on one line
-    assert "<" not in text.replace("&lt;", "")
-    assert "![x]" not in text
-    assert all("\\| a \\| b \\|" in line and "# Overall 4.0 " in line for line in typed)
-    assert not any(line.startswith(("# Overall", "| a", "- one")) for line in text.splitlines())
-
-
-def test_the_json_survives_a_round_trip_and_holds_card_and_transcript() -> None:
-    card = card_of({0: FIRST, 1: SECOND})
-    plain = as_json(card, INTERVIEW)
-    again = json.loads(json.dumps(plain, allow_nan=False))
-    assert again == plain
-    assert again["scorecard"]["overall"] == 3.7
-    assert again["scorecard"]["dimensions"][0]["ratings"][0]["score"] == 3
-    (cited,) = again["scorecard"]["shown"][0]["evidence"]
-    turn = again["interview"]["exchanges"][0]["turns"][cited["turn"]]
-    assert turn["role"] == "candidate"
-    assert turn["text"][cited["start"] : cited["end"]] == cited["text"] == CUT.text
-    assert json.loads(json.dumps(as_json(card_of({}), INTERVIEW)))["scorecard"]["overall"] is None
