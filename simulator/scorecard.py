@@ -30,6 +30,8 @@ from simulator.rubric import (
 
 Contested = Mapping[tuple[int, str], str]
 """The findings that the candidate contests, by exchange and check, with the note; no score heeds them."""
+PURPOSE = Path(__file__).with_name("purpose.txt").read_text(encoding="utf-8").strip()
+"""What a grade is for, in a sentence that stands on each scorecard."""
 _NOTHING: Contested = MappingProxyType({})
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -182,8 +184,9 @@ def _points(
 
 
 def as_json(card: Scorecard, interview: Interview, contested: Contested = _NOTHING) -> dict[str, Any]:
-    """The scorecard with the transcript and the findings that the candidate contests, as plain data."""
+    """The scorecard with what it is for, the transcript and the findings that the candidate contests, as data."""
     return {
+        "purpose": PURPOSE,
         "scorecard": TypeAdapter(Scorecard).dump_python(card, mode="json"),
         "interview": TypeAdapter(Interview).dump_python(interview, mode="json"),
         "contested": [
@@ -201,6 +204,6 @@ def as_markdown(
 ) -> str:
     """The scorecard as a Markdown document. `names` are the dimensions' names for the reader."""
     text = _TEMPLATES.get_template("scorecard.md.j2").render(
-        card=card, interview=interview, company=company, names=names, contested=contested
+        card=card, interview=interview, company=company, names=names, contested=contested, purpose=PURPOSE
     )
     return text.strip() + "\n"

@@ -37,35 +37,27 @@ def test_many_at_once_each_get_their_own_words_back_and_nobody_elses(running: Se
     assert running.troubles() == []
 
 
-def test_a_word_of_another_visitor_is_seen(running: Served) -> None:
-    async def visit() -> None:
-        one = Visitor(1_000, running.port, answers(), BRISK, user(1_000))
-        other = Visitor(1_001, running.port, answers(), BRISK, user(1_000))  # the same user: both may see it
-        try:
-            tab = await one.begin()
-            await one.say(tab, f"For {mark(one.number, 0)}, I cut the report.")
-            await other.come_back(tab)
-        finally:
-            await one.leave()
+async def at_the_address_of(one: Visitor, other: Visitor) -> None:
+    """The first visitor tells something; then the other goes to that interview's address."""
+    try:
+        tab = await one.begin()
+        await one.say(tab, f"For {mark(one.number, 0)}, I cut the report.")
+        await other.come_back(tab)
+    finally:
+        await one.leave()
 
+
+def test_a_word_of_another_visitor_is_seen(running: Served) -> None:
+    of_one_user = [Visitor(number, running.port, answers(), BRISK, user(1_000)) for number in (1_000, 1_001)]
     with pytest.raises(PageError, match="words of others"):
-        asyncio.run(visit())
+        asyncio.run(at_the_address_of(*of_one_user))
 
 
 def test_another_users_interview_is_not_to_be_had_by_its_address(running: Served) -> None:
-    async def visit() -> None:
-        one = Visitor(2_000, running.port, answers(), BRISK, user(2_000))
-        other = Visitor(2_001, running.port, answers(), BRISK, user(2_001))
-        try:
-            tab = await one.begin()
-            await one.say(tab, f"For {mark(one.number, 0)}, I cut the report.")
-            await other.come_back(tab)
-        finally:
-            await one.leave()
-            assert other.foreign == set()
-
+    one, other = (Visitor(number, running.port, answers(), BRISK, user(number)) for number in (2_000, 2_001))
     with pytest.raises(PageError, match="no interview with this address"):
-        asyncio.run(visit())
+        asyncio.run(at_the_address_of(one, other))
+    assert other.foreign == set()
 
 
 def test_a_page_that_nothing_happens_on_hardly_redraws_itself(running: Served) -> None:

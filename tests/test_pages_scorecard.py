@@ -357,6 +357,7 @@ def test_page_and_downloads_say_what_a_grade_is_for_and_how_it_was_made(
     page = told(visit(held(SHOWN)))
     for text in (page, files["md"]):
         assert "Practice feedback by a model; do not use it to select people." in text
+    assert json.loads(files["json"])["purpose"] == "Practice feedback by a model; do not use it to select people."
     card = json.loads(files["json"])["scorecard"]
     assert card["provenance"] and all(str(one) in files["md"] for one in card["provenance"].values())
     assert all(quote["text"] for one in card["shown"] for quote in one["evidence"])

@@ -19,7 +19,7 @@ from simulator.pages.scorecard_subject import Subject, subject_of
 from simulator.pages.scorecard_time import overtime, time_use
 from simulator.pages.shell import go, literal, words
 from simulator.records import Job
-from simulator.scorecard import DimensionScore, as_json, as_markdown
+from simulator.scorecard import PURPOSE, DimensionScore, as_json, as_markdown
 
 _STYLE = Path(__file__).with_name("scorecard.css").read_text(encoding="utf-8")
 
@@ -154,7 +154,8 @@ def _downloads(subject: Subject) -> None:
     card, interview, contested = subject.card, subject.interview, subject.contested
     if card.provenance:
         names = ("model", "method", "rubric", "prompts", "rule")
-        st.caption(words("made by", **{name: literal(card.provenance.get(name, "")) for name in names}))
+        made = {name: literal(card.provenance.get(name, "")) for name in names}
+        st.caption(words("made by", purpose=PURPOSE, **made))
     markdown = as_markdown(card, interview, subject.company, subject.names, contested)
     data = json.dumps(as_json(card, interview, contested), ensure_ascii=False, indent=2)
     with st.container(horizontal=True):
